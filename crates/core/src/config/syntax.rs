@@ -1,0 +1,157 @@
+//! What the TOML parser complains about, in our words.
+
+use super::mistake::Mistake;
+use super::secret::names_a_secret;
+use super::source::{Source, quoted};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// Longer dotted keys are not handed to the parser, which recurses over them.
+const MAX_DOTS: usize = 32;
+
+/// A line with more dots in one key than any real file has.
+pub(super) fn too_deep(text: &str) -> Option<usize> {
+    let mut dots = 0;
+    let mut gap = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'.' => {
+                dots += 1;
+                gap = false;
+                if dots > MAX_DOTS {
+                    return Some(at);
+                }
+            }
+            b' ' | b'\t' => gap = true,
+            // Two words with a gap and no dot between them are not one key.
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'"' | b'\'' => {
+                if gap
+                    && text
+                        .as_bytes()
+                        .get(..at)
+                        .is_some_and(|before| !ends_in_dot(before))
+                {
+                    dots = 0;
+                }
+                gap = false;
+            }
+            _ => dots = 0,
+        }
+    }
+    None
+}
+
+fn ends_in_dot(before: &[u8]) -> bool {
+    before.trim_ascii_end().last() == Some(&b'.')
+}
+
+/// The complaints, and the lines whose values are not to be trusted because of them.
+pub(super) fn translate(
+    source: &Source<'_>,
+    root: &DeTable<'_>,
+    errors: &[toml::de::Error],
+) -> (Vec<Mistake>, BTreeSet<u32>) {
+    let mut broken_lines = BTreeSet::new();
+    let mut mistakes = Vec::new();
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let mistake = if error.message() == "duplicate key" {
+            duplicate(source, root, &span)
+        } else {
+            broken_lines.insert(source.line(span.start));
+            let message = if error.message().starts_with("string values must be quoted") {
+                unquoted(source, &span)
+            } else {
+                error.message().to_owned()
+            };
+            Mistake::at(&source.file, &source.origin(span.start), message)
+        };
+        mistakes.push(mistake);
+    }
+    (mistakes, broken_lines)
+}
+
+fn unquoted(source: &Source<'_>, span: &Range<usize>) -> String {
+    let key = source.line_text(span.start).split('=').next().unwrap_or("");
+    let text = source.text.get(span.clone()).unwrap_or("");
+    if text.is_empty() {
+        "value is missing: write it after the =, text in double quotes".to_owned()
+    } else if names_a_secret(key.trim()) || text.len() > 80 {
+        "text has to be in double quotes".to_owned()
+    } else {
+        format!("{text} is not quoted: write {}", quoted(text))
+    }
+}
+
+fn duplicate(source: &Source<'_>, root: &DeTable<'_>, span: &Range<usize>) -> Mistake {
+    let name = source.text.get(span.clone()).unwrap_or("");
+    let mut search = First {
+        key: name.trim_matches(['"', '\'']),
+        before: span.start,
+        best: None,
+        is_table: None,
+    };
+    search.walk(root);
+    let first = match search.is_table {
+        // The parser keeps the later header's place, so the earlier one is looked up in the text.
+        Some(header) => source.text.get(header.clone()).and_then(|header_text| {
+            let at = source.text.find(header_text)?;
+            (at < header.start).then_some(at)
+        }),
+        None => search.best,
+    };
+    let mut message = format!("{} is set twice", quoted(search.key));
+    if let Some(first) = first {
+        message.push_str(&format!(", first on line {}", source.line(first)));
+    }
+    message.push_str(": keep one");
+    Mistake::at(&source.file, &source.origin(span.start), message).with_key(search.key.to_owned())
+}
+
+/// Looks for the key that a duplicate repeats: the last of its name before it.
+struct First<'k> {
+    key: &'k str,
+    before: usize,
+    best: Option<usize>,
+    is_table: Option<Range<usize>>,
+}
+
+impl First<'_> {
+    fn walk(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let at = key.span().start;
+            if key.get_ref() == self.key && at == self.before && value.get_ref().is_table() {
+                self.is_table = Some(value.span());
+            } else if key.get_ref() == self.key && at < self.before {
+                self.best = self.best.max(Some(at));
+            }
+            match value.get_ref() {
+                DeValue::Table(inner) => {
+                    // A key inside an inline table repeats nothing outside of it.
+                    let span = value.span();
+                    let inline = source_is_inline(&span, inner);
+                    if !inline || span.contains(&self.before) {
+                        self.walk(inner);
+                    }
+                }
+                DeValue::Array(items) => {
+                    for item in items.iter() {
+                        if let DeValue::Table(inner) = item.get_ref() {
+                            self.walk(inner);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An inline table spans its keys, a table with a header does not.
+fn source_is_inline(span: &Range<usize>, table: &DeTable<'_>) -> bool {
+    table
+        .keys()
+        .next()
+        .is_some_and(|key| span.contains(&key.span().start))
+}
