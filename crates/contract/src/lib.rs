@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod contract;
 mod digest;
 mod name;
 mod negotiate;
@@ -33,6 +34,10 @@ mod refusal;
 mod requirement;
 mod track;
 
+pub use contract::{
+    Contract, ContractBuilder, ContractError, ErrorCode, ErrorCodes, Interaction, InteractionInfo,
+    Kind,
+};
 pub use digest::{Digest, DigestError};
 pub use name::{Name, NameError};
 pub use negotiate::{Agreement, negotiate};
@@ -40,5 +45,6 @@ pub use offer::{Offer, OfferError, Offered, Status};
 pub use range::{Range, RangeError};
 pub use refusal::{NoMatch, Reason, Refused, Retry, Why};
 pub use requirement::{Known, Requirement, RequirementError};
+pub use schemars;
 pub use semver::Version;
 pub use track::{Track, TrackError};

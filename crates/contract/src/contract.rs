@@ -1,0 +1,497 @@
+mod builder;
+mod canonical;
+mod check;
+mod definitions;
+mod schema;
+
+use std::collections::BTreeMap;
+
+use schemars::Schema;
+use semver::Version;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use crate::{Digest, Name, NameError, Offered};
+pub use builder::{ContractBuilder, ErrorCodes, InteractionInfo};
+
+/// A contract: a name, a version, and interactions with JSON Schema 2020-12 payloads. Its JSON form is `contract.json`.
+///
+/// The document is neutral: any language may write it by hand. Members that this build does not know are kept. The
+/// digest is the SHA-256 of the document in RFC 8785 form without annotations (`title`, `description`, `examples`,
+/// `deprecated`, `$comment`, and the digest itself), so that rewording a comment is no new contract.
+///
+/// Payload schemas are the provider's view: a request is described as it is read, a reply, event or error as it is
+/// written. An enum that may grow within a track carries `"x-open": true`. Integers have the bounds of their format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contract {
+    name: Name,
+    version: Version,
+    description: Option<String>,
+    interactions: Vec<Interaction>,
+    defs: BTreeMap<String, Schema>,
+    digest: Digest,
+    /// What was read or built, digest included: members unknown to this build survive in it.
+    document: Map<String, Value>,
+}
+
+/// What an interaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A request and its reply.
+    Operation,
+    /// One way, eventually done.
+    Command,
+    /// From the provider to its subscribers.
+    Event,
+}
+
+/// One operation, command or event of a [`Contract`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Interaction {
+    /// Its name, unique in the contract.
+    pub name: Name,
+    /// What it is.
+    pub kind: Kind,
+    /// The version that brought it; `None` for the first of the track.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Version>,
+    /// Present when deprecated: a note, possibly empty. In JSON the note, or `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "note")]
+    pub deprecated: Option<String>,
+    /// Whether doing it twice has the effect of doing it once, so that it may be repeated after a lost reply.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The payload of an operation or a command, as the provider reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Schema>,
+    /// The reply of an operation, as the provider writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<Schema>,
+    /// The payload of an event, as the provider writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Schema>,
+    /// The codes of its application errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorCode>,
+    /// The payload of an application error, as the provider writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Schema>,
+}
+
+/// One code that an application error may carry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ErrorCode {
+    /// The code, as it stands on the wire.
+    pub code: String,
+    /// What it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl ErrorCode {
+    /// A code and, where there is one, what it means.
+    #[must_use]
+    pub fn new(code: impl Into<String>, description: Option<&str>) -> Self {
+        Self {
+            code: code.into(),
+            description: description.map(str::to_owned),
+        }
+    }
+}
+
+/// Why a [`Contract`] is not valid.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContractError {
+    /// No JSON, or a member of the wrong type.
+    #[error("contract document is not valid: {0}")]
+    Document(#[from] serde_json::Error),
+    /// Another format version.
+    #[error("contract document has format \"polywire\": {found}, but this build reads 1")]
+    Format {
+        /// What stands in its `polywire` member, `null` when it has none.
+        found: Value,
+    },
+    /// The contract or an interaction has no valid name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A text that is no semver version.
+    #[error("{member} {found:?} is no version: {reason}; write one like \"1.4.0\"")]
+    Version {
+        /// Where it stands.
+        member: String,
+        /// The text found.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// More than [`Contract::MAX_INTERACTIONS`].
+    #[error(
+        "contract \"{contract}\" has {found} interactions: at most 1000 are valid, split it into several"
+    )]
+    TooMany {
+        /// The contract.
+        contract: Name,
+        /// How many there are.
+        found: usize,
+    },
+    /// Two interactions of one name.
+    #[error(
+        "contract \"{contract}\" has two interactions named \"{interaction}\": rename one of them"
+    )]
+    Duplicate {
+        /// The contract.
+        contract: Name,
+        /// The name used twice.
+        interaction: Name,
+    },
+    /// An interaction that is older than its track or newer than the contract.
+    #[error(
+        "\"{interaction}\" is there since {since}, but the contract is {version}: write {first} to {version}"
+    )]
+    Since {
+        /// The interaction.
+        interaction: Name,
+        /// Its `since`.
+        since: Version,
+        /// The version of the contract.
+        version: Version,
+        /// The first version of the track.
+        first: Version,
+    },
+    /// A kind without the schema it needs, or with one it cannot have.
+    #[error("{} \"{interaction}\" {problem}", kind_text(*.kind))]
+    Shape {
+        /// The interaction.
+        interaction: Name,
+        /// Its kind.
+        kind: Kind,
+        /// The schema in question and what to do.
+        problem: String,
+    },
+    /// A reply, event or error whose reader would refuse fields that a later minor version adds.
+    #[error(
+        "{part} of \"{interaction}\" is closed at {at}: drop deny_unknown_fields (additionalProperties: false), a consumer must ignore fields it does not know"
+    )]
+    Closed {
+        /// The interaction.
+        interaction: Name,
+        /// `reply`, `event` or `error`.
+        part: &'static str,
+        /// The type, or the path inside the schema.
+        at: String,
+    },
+    /// A `$ref` to something that is no definition of this document.
+    #[error(
+        "\"$ref\": {reference:?} leads nowhere: write \"#/$defs/NAME\" with a NAME of this document"
+    )]
+    Reference {
+        /// The reference found.
+        reference: String,
+    },
+    /// The document's digest is not that of its content.
+    #[error(
+        "contract \"{contract}\" {version} states digest {stated}, but its content has {computed}: it was changed after its release, publish the change as a new version"
+    )]
+    Digest {
+        /// The contract.
+        contract: Name,
+        /// Its version.
+        version: Version,
+        /// The digest in the document.
+        stated: Digest,
+        /// The digest of the content.
+        computed: Digest,
+    },
+}
+
+fn kind_text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Operation => "operation",
+        Kind::Command => "command",
+        Kind::Event => "event",
+    }
+}
+
+impl Contract {
+    /// The format version of the document that this build reads and writes.
+    pub const FORMAT: u64 = 1;
+    /// The most interactions a contract may have.
+    pub const MAX_INTERACTIONS: usize = 1000;
+
+    /// Starts a contract whose schemas come from Rust types. Name and version are checked by
+    /// [`ContractBuilder::build`].
+    #[must_use]
+    pub fn builder(name: &'static str, version: &'static str) -> ContractBuilder {
+        ContractBuilder::new(name, version)
+    }
+
+    /// Reads a contract document and verifies its digest; one without a digest gets it.
+    ///
+    /// # Errors
+    /// When the text is no contract document of format 1, breaks one of the rules of [`ContractError`], or states a
+    /// digest that is not that of its content.
+    pub fn from_json(text: &str) -> Result<Self, ContractError> {
+        Self::from_document(serde_json::from_str(text)?)
+    }
+
+    fn from_document(mut document: Map<String, Value>) -> Result<Self, ContractError> {
+        let format = document.get("polywire");
+        if format.and_then(Value::as_u64) != Some(Self::FORMAT) {
+            return Err(ContractError::Format {
+                found: format.cloned().unwrap_or_default(),
+            });
+        }
+        let Members {
+            name,
+            version,
+            description,
+            interactions,
+            defs,
+            digest: stated,
+        } = serde_json::from_value(Value::Object(document.clone()))?;
+        check::interactions(&name, &version, &interactions)?;
+        check::references(&interactions, &defs)?;
+        check::openness(&interactions, &defs)?;
+        let digest = canonical::digest(&document)?;
+        match stated {
+            Some(stated) if stated != digest => {
+                return Err(ContractError::Digest {
+                    contract: name,
+                    version,
+                    stated,
+                    computed: digest,
+                });
+            }
+            Some(_) => {}
+            None => {
+                document.insert("digest".to_owned(), Value::String(digest.to_string()));
+            }
+        }
+        Ok(Self {
+            name,
+            version,
+            description,
+            interactions,
+            defs,
+            digest,
+            document,
+        })
+    }
+
+    /// The document, two spaces deep, with a line feed at its end: what is committed as `contract.json`.
+    #[must_use]
+    pub fn to_json_pretty(&self) -> String {
+        // Strings as keys and finite numbers only: a `Value` always serialises.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// The name of the contract.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The version of the contract.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// What the contract is about.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The interactions; from a builder they are sorted by name.
+    #[must_use]
+    pub fn interactions(&self) -> &[Interaction] {
+        &self.interactions
+    }
+
+    /// The shared definitions that `#/$defs/NAME` refers to.
+    #[must_use]
+    pub fn defs(&self) -> &BTreeMap<String, Schema> {
+        &self.defs
+    }
+
+    /// The digest of the canonical contract.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The interaction of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Interaction> {
+        self.interactions
+            .iter()
+            .find(|interaction| interaction.name == *name)
+    }
+
+    /// The interaction whose name is most like `name`, for a message about an unknown one; `None` when none is close.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&Name> {
+        // The distance is quadratic in the length, and `name` may come from a peer.
+        if name.len() > Name::MAX_LEN {
+            return None;
+        }
+        let distances = self
+            .interactions
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(&known.name, name), &known.name));
+        distances
+            .min()
+            .filter(|(distance, _)| *distance <= name.len().div_ceil(3))
+            .map(|(_, name)| name)
+    }
+
+    /// The interactions that an older `version` of the same track has already.
+    pub fn names_at(&self, version: &Version) -> impl Iterator<Item = &Name> {
+        let is_there = move |since: &Version| since.cmp_precedence(version).is_le();
+        let known = self
+            .interactions
+            .iter()
+            .filter(move |known| known.since.as_ref().is_none_or(is_there));
+        known.map(|interaction| &interaction.name)
+    }
+
+    /// The contract as an entry of an offer: current, with its digest and its interactions.
+    #[must_use]
+    pub fn offered(&self) -> Offered {
+        Offered {
+            digest: Some(self.digest),
+            interactions: Some(
+                self.interactions
+                    .iter()
+                    .map(|known| known.name.clone())
+                    .collect(),
+            ),
+            ..Offered::new(self.version.clone())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Members {
+    name: Name,
+    version: Version,
+    description: Option<String>,
+    interactions: Vec<Interaction>,
+    #[serde(rename = "$defs", default)]
+    defs: BTreeMap<String, Schema>,
+    digest: Option<Digest>,
+}
+
+impl<'de> Deserialize<'de> for Contract {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_document(Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Contract {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Ordered(
+            &self.document,
+            &[
+                "polywire",
+                "name",
+                "version",
+                "digest",
+                "description",
+                "interactions",
+            ],
+        )
+        .serialize(serializer)
+    }
+}
+
+/// A JSON object with some members first, for the people who read it.
+struct Ordered<'a>(&'a Map<String, Value>, &'a [&'a str]);
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(members, first) = self;
+        let mut map = serializer.serialize_map(Some(members.len()))?;
+        for (key, value) in first.iter().filter_map(|key| members.get_key_value(*key)) {
+            match value {
+                Value::Array(items) if key == "interactions" => {
+                    map.serialize_entry(key, &Named(items))?
+                }
+                value => map.serialize_entry(key, value)?,
+            }
+        }
+        for (key, value) in members
+            .iter()
+            .filter(|(key, _)| !first.contains(&key.as_str()))
+        {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// A list of objects that begin with their name.
+struct Named<'a>(&'a [Value]);
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|item| match item {
+            Value::Object(members) => Entry::Object(Ordered(members, &["name", "kind", "since"])),
+            other => Entry::Other(other),
+        }))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Object(Ordered<'a>),
+    Other(&'a Value),
+}
+
+/// A deprecation note: the text, or `true` when there is none.
+mod note {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Note {
+        Flag(bool),
+        Text(String),
+    }
+
+    #[allow(
+        clippy::ref_option,
+        reason = "the signature that serde's `with` asks for"
+    )]
+    pub(super) fn serialize<S: Serializer>(
+        note: &Option<String>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match note.as_deref() {
+            None => serializer.serialize_none(),
+            Some("") => serializer.serialize_bool(true),
+            Some(text) => serializer.serialize_str(text),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<String>, D::Error> {
+        Ok(match Option::<Note>::deserialize(deserializer)? {
+            None | Some(Note::Flag(false)) => None,
+            Some(Note::Flag(true)) => Some(String::new()),
+            Some(Note::Text(text)) => Some(text),
+        })
+    }
+}
