@@ -84,6 +84,14 @@ pub struct Interaction {
     pub error: Option<Schema>,
 }
 
+impl Interaction {
+    /// Whether a version of the contract has it, going by its `since`.
+    #[must_use]
+    pub fn exists_at(&self, version: &Version) -> bool {
+        self.since.as_ref().is_none_or(|since| since.cmp_precedence(version).is_le())
+    }
+}
+
 /// One code that an application error may carry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ErrorCode {
@@ -357,12 +365,10 @@ impl Contract {
 
     /// The interactions that an older `version` of the same track has already.
     pub fn names_at(&self, version: &Version) -> impl Iterator<Item = &Name> {
-        let is_there = move |since: &Version| since.cmp_precedence(version).is_le();
-        let known = self
-            .interactions
+        self.interactions
             .iter()
-            .filter(move |known| known.since.as_ref().is_none_or(is_there));
-        known.map(|interaction| &interaction.name)
+            .filter(move |interaction| interaction.exists_at(version))
+            .map(|interaction| &interaction.name)
     }
 
     /// The contract as an entry of an offer: current, with its digest and its interactions.

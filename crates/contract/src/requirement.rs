@@ -152,6 +152,12 @@ impl Requirement {
         self
     }
 
+    /// An address that clones share and that no other requirement has while one of them lives: a key for caches.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// The contract required.
     #[must_use]
     pub fn contract(&self) -> &Name {

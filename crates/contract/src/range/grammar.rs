@@ -94,9 +94,21 @@ pub(super) fn parse(text: &str) -> Result<VersionReq, RangeError> {
             list: parts.join("; "),
         });
     }
+    let invalid = |reason: &str| RangeError::Version {
+        found: text.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if text.contains(';') {
+        return Err(invalid(
+            "\";\" stands between the ranges of a list, and this is one range",
+        ));
+    }
     let mut comparators = Vec::new();
-    for part in text.split(',') {
-        comparators.push(comparator(part.trim_matches(SPACE))?);
+    for part in text.split(',').map(|part| part.trim_matches(SPACE)) {
+        if part.is_empty() {
+            return Err(invalid("a comparator is missing beside the comma"));
+        }
+        comparators.push(comparator(part)?);
     }
     Ok(VersionReq { comparators })
 }
@@ -105,13 +117,6 @@ pub(super) fn parse(text: &str) -> Result<VersionReq, RangeError> {
 const SPACE: [char; 2] = [' ', '\t'];
 
 fn comparator(text: &str) -> Result<semver::Comparator, RangeError> {
-    if text.is_empty() {
-        let reason = "a comparator is missing beside the comma".to_owned();
-        return Err(RangeError::Version {
-            found: text.to_owned(),
-            reason,
-        });
-    }
     let version = text.trim_start_matches(|c| OPERATORS.contains(c));
     let operator = &text[..text.len() - version.len()];
     let version = version.trim_start_matches(SPACE);

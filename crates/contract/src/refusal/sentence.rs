@@ -14,16 +14,17 @@ impl fmt::Display for NoMatch {
         let Self { contract, .. } = self;
         let required = self.required_text();
         if self.reason == Some(Reason::Contract) {
-            let found = self.found.as_deref().unwrap_or("another contract");
+            let found = self
+                .found
+                .as_ref()
+                .map(|found| format!("contract {found:?}"));
+            let found = found.as_deref().unwrap_or("another contract");
             write!(
                 f,
                 "contract \"{contract}\" {required} is required, but the provider{} ",
                 self.peer()
             )?;
-            return write!(
-                f,
-                "offers {found:?}: check the address and the contract name"
-            );
+            return write!(f, "offers {found}: check the address and the contract name");
         }
         if let Some(since) = &self.since {
             let operation = self.operation.as_deref().unwrap_or_default();

@@ -90,7 +90,7 @@ impl Document {
     pub fn load_with(path: impl AsRef<Path>, environment: &Environment) -> Result<Self, Mistakes> {
         let path = path.as_ref();
         let name = path.display().to_string();
-        let text = read(path, &name).map_err(Mistakes::one)?;
+        let text = read(path, &name)?;
         Ok(Self::parse(&name, &text, environment))
     }
 
@@ -114,7 +114,9 @@ impl Document {
         }
 
         let source = Source::new(file_name, text);
-        let (table, errors) = DeTable::parse_recoverable(text);
+        let (text, mut errors) = syntax::without_bare_keys(&source);
+        let (table, more_errors) = DeTable::parse_recoverable(&text);
+        errors.extend(more_errors);
         let (syntax_mistakes, broken_lines) = syntax::translate(&source, table.get_ref(), &errors);
         for mistake in syntax_mistakes {
             mistakes.push(mistake);
@@ -243,33 +245,39 @@ fn collect_table_lines(table: &Table, lines: &mut Vec<u32>) {
     }
 }
 
-fn read(path: &Path, name: &str) -> Result<String, Mistake> {
+fn read(path: &Path, name: &str) -> Result<String, Mistakes> {
     let failed = |error: std::io::Error| {
         let message = match error.kind() {
             ErrorKind::NotFound => missing(path),
             ErrorKind::IsADirectory => "is a folder: name the config file in it".to_owned(),
             _ => format!("cannot be read: {error}"),
         };
-        Mistake::in_file(name, message)
+        Mistakes::one(Mistake::in_file(name, message))
     };
     let mut bytes = Vec::new();
     let limit = MAX_FILE_BYTES as u64 + 1;
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > MAX_FILE_BYTES {
-        return Err(Mistake::in_file(name, too_large(bytes.len() as u64)));
+        return Err(Mistakes::one(Mistake::in_file(
+            name,
+            too_large(bytes.len() as u64),
+        )));
     }
     String::from_utf8(bytes).map_err(|error| {
         let bytes = error.as_bytes();
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Mistake::in_file(name, "is written in UTF-16: save it as UTF-8");
+            return Mistakes::one(Mistake::in_file(
+                name,
+                "is written in UTF-16: save it as UTF-8",
+            ));
         }
         let (valid, rest) = bytes.split_at(error.utf8_error().valid_up_to());
         let valid = String::from_utf8_lossy(valid);
         let byte = rest.first().copied().unwrap_or_default();
         let origin = Source::new(name, &valid).origin(valid.len());
         let message = format!("byte 0x{byte:02x} is not valid UTF-8: save the file as UTF-8");
-        Mistake::at(name, &origin, message)
+        Mistakes::one(Mistake::at(name, &origin, message))
     })
 }
 

@@ -45,6 +45,11 @@ impl Environment {
         self.variables.get(name)?.as_deref()
     }
 
+    #[cfg(test)]
+    pub(super) fn insert_not_text(&mut self, name: &str) {
+        self.variables.insert(name.to_owned(), None);
+    }
+
     pub(super) fn lookup(&self, name: &str) -> Lookup<'_> {
         match self.variables.get(name) {
             Some(Some(value)) => Lookup::Text(value),

@@ -69,7 +69,7 @@ pub(super) fn expand<'t, 'e>(text: &'t str, lookup: impl Fn(&str) -> Lookup<'e>)
         expanded.tainted = true;
         match (lookup(name), default) {
             (Lookup::Text(""), Some(default)) | (Lookup::Unset, Some(default)) => {
-                out.push_str(default)
+                out.push_str(default);
             }
             (Lookup::Text(value), _) => out.push_str(value),
             (Lookup::NotText, _) => expanded.problems.push(Problem::NotText(name.to_owned())),

@@ -44,6 +44,7 @@ mod environment;
 mod interpolate;
 mod leftover;
 mod log;
+mod lookup;
 mod mistake;
 mod nearest;
 mod print;

@@ -70,6 +70,12 @@ fn keys(section: &Section) -> Vec<String> {
 
 fn line(section: &Section, key: &str, node: &Node, out: &mut String) {
     let shared = &section.shared;
+    if node.broken {
+        let mut name = String::new();
+        push_key(&mut name, key);
+        out.push_str(&format!("# {name} cannot be read: {}\n", node.origin));
+        return;
+    }
     let hide = section.is_hidden(key, node);
     push_key(out, key);
     out.push_str(" = ");
@@ -84,8 +90,8 @@ fn line(section: &Section, key: &str, node: &Node, out: &mut String) {
     };
     value(parsed.as_ref().unwrap_or(node), hide, out);
     match &node.origin {
-        Origin::File { file, line, .. } => out.push_str(&format!("  # {file}:{line}\n")),
-        Origin::Variable(name) => out.push_str(&format!("  # {name}\n")),
+        Origin::File { file, line, .. } => comment(&format!("{file}:{line}"), out),
+        Origin::Variable(name) => comment(name, out),
     }
 }
 
@@ -104,7 +110,8 @@ fn value(node: &Node, hide: bool, out: &mut String) {
         }
         Value::Table(table) => {
             out.push('{');
-            for (index, entry) in table.entries.iter().enumerate() {
+            let readable = table.entries.iter().filter(|entry| !entry.node.broken);
+            for (index, entry) in readable.enumerate() {
                 out.push_str(if index > 0 { ", " } else { " " });
                 push_key(out, &entry.key);
                 out.push_str(" = ");

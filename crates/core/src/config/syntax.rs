@@ -3,6 +3,7 @@
 use super::mistake::Mistake;
 use super::secret::names_a_secret;
 use super::source::{Source, quoted};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -44,6 +45,32 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
 
 fn ends_in_dot(before: &[u8]) -> bool {
     before.trim_ascii_end().last() == Some(&b'.')
+}
+
+/// The text with lines that are a key and nothing else blanked, and the complaints about those lines.
+///
+/// The parser gives up on everything after such a line, and a forgotten `=` must not hide the other mistakes.
+pub(super) fn without_bare_keys<'t>(source: &Source<'t>) -> (Cow<'t, str>, Vec<toml::de::Error>) {
+    let (_, mut errors) = DeTable::parse_recoverable(source.text);
+    errors.retain(|error| error.message().starts_with("key with no value"));
+    if errors.is_empty() {
+        return (Cow::Borrowed(source.text), errors);
+    }
+    let mut bare: Vec<usize> = errors
+        .iter()
+        .map(|error| source.line_start(source.line(error.span().map_or(0, |span| span.start))))
+        .collect();
+    bare.dedup();
+    let mut text = String::with_capacity(source.text.len());
+    for start in bare {
+        let kept = source.text.get(text.len()..start).unwrap_or("");
+        text.push_str(kept);
+        // Offsets have to stay as they are.
+        text.push_str(&" ".repeat(source.line_text(start).len()));
+    }
+    let rest = source.text.get(text.len()..).unwrap_or("");
+    text.push_str(rest);
+    (Cow::Owned(text), errors)
 }
 
 /// The complaints, and the lines whose values are not to be trusted because of them.
@@ -136,7 +163,7 @@ impl First<'_> {
                     }
                 }
                 DeValue::Array(items) => {
-                    for item in items.iter() {
+                    for item in items {
                         if let DeValue::Table(inner) = item.get_ref() {
                             self.walk(inner);
                         }

@@ -1,0 +1,232 @@
+//! Both ends of a memory channel.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use async_trait::async_trait;
+use futures_util::stream;
+use polywire_contract::{Name, Offer};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::hub::Hub;
+use crate::capability::{Capability, Support, Trust};
+use crate::channel::{Channel, Health, Subscription};
+use crate::delivery::Deliveries;
+use crate::error::{Dispatched, Error, ErrorKind, Result};
+use crate::exchange::Workers;
+use crate::letters::Letters;
+use crate::message::{Message, Receipt, Reply};
+use crate::service::Service;
+
+/// A memory channel. A call runs the handler on the caller's own task.
+#[derive(Debug)]
+pub struct MemoryChannel {
+    hub: Arc<Hub>,
+    id: u64,
+    capability: Capability,
+    state: AtomicU8,
+    closing: CancellationToken,
+    serving: Mutex<HashMap<Name, Serving>>,
+}
+
+#[derive(Debug)]
+struct Serving {
+    service: Arc<Service>,
+    workers: Workers,
+}
+
+const OPEN: u8 = 0;
+const DRAINING: u8 = 1;
+const CLOSED: u8 = 2;
+
+impl MemoryChannel {
+    /// A channel on a hub, for payloads of at most `max_payload` bytes.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, max_payload: usize) -> Self {
+        let id = hub.next_id();
+        let (state, closing) = (AtomicU8::new(OPEN), CancellationToken::new());
+        Self {
+            hub,
+            id,
+            capability: Self::capability_of(max_payload),
+            state,
+            closing,
+            serving: Mutex::default(),
+        }
+    }
+
+    pub(super) const fn capability_of(max_payload: usize) -> Capability {
+        Capability {
+            trust: Trust::Trusted,
+            call: Support::Native,
+            send: Support::Native,
+            publish: Support::Native,
+            subscribe: Support::Native,
+            discover: true,
+            ordered_by_key: true,
+            resume: true,
+            durable: false,
+            max_payload,
+        }
+    }
+
+    fn open(&self) -> Result<()> {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => Ok(()),
+            DRAINING => Err(Error::new(
+                ErrorKind::Closed,
+                "the channel is draining and takes nothing new",
+            )),
+            _ => Err(closed()),
+        }
+    }
+
+    fn replica(&self, contract: &Name) -> Result<Arc<Service>> {
+        self.hub.replica(contract).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("no provider of contract {:?} in this process: start it, or configure a transport that reaches it", contract.as_str()),
+            )
+            .dispatched_as(Dispatched::No)
+        })
+    }
+
+    async fn until_closed<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.closing.cancelled() => Err(closed().dispatched_as(Dispatched::Maybe)),
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the channel is closed")
+}
+
+#[async_trait]
+impl Channel for MemoryChannel {
+    fn capability(&self) -> &Capability {
+        &self.capability
+    }
+
+    fn health(&self) -> Health {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => Health::Ready,
+            DRAINING => Health::Draining,
+            _ => Health::Closed,
+        }
+    }
+
+    async fn discover(&self, contract: &Name) -> Result<Offer> {
+        self.open()?;
+        Ok(Offer::clone(self.replica(contract)?.offer()))
+    }
+
+    async fn call(&self, message: Message) -> Result<Reply> {
+        self.open()?;
+        let admission = self.replica(&message.head.contract)?.admit(message.head)?;
+        self.until_closed(admission.dispatch(message.body)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<Receipt> {
+        self.open()?;
+        // Before any provider is there the command waits for one; its version is decided then.
+        let (caller, stamp) = match self.hub.replica(&message.head.contract) {
+            Some(service) => {
+                let (_, caller, stamp) = service.admit(message.head.clone())?.into_accepted();
+                (Some(caller), Some(stamp))
+            }
+            None => (None, None),
+        };
+        let receipt = self
+            .until_closed(self.hub.exchange.send(message, caller))
+            .await?;
+        Ok(Receipt::new(receipt.id, stamp))
+    }
+
+    async fn publish(&self, message: Message) -> Result<Receipt> {
+        self.open()?;
+        self.until_closed(self.hub.exchange.publish(message)).await
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
+        self.open()?;
+        let replicas = self.hub.replicas(&subscription.contract);
+        // One replica that fits is enough: during a deployment the others follow.
+        let checks: Vec<_> = replicas
+            .iter()
+            .map(|service| service.check_event(&subscription.requirement, &subscription.event))
+            .collect();
+        if !checks.is_empty() && checks.iter().all(Result::is_err) {
+            checks.into_iter().next().unwrap_or(Ok(()))?;
+        }
+        let member = self.hub.exchange.join(&subscription, None)?;
+        let closing = self.closing.clone();
+        Ok(Deliveries::new(stream::unfold(
+            (member, closing),
+            |(mut member, closing)| async move {
+                let received = tokio::select! {
+                    biased;
+                    () = closing.cancelled() => return None,
+                    received = member.next() => received?,
+                };
+                Some((received.delivery, (member, closing)))
+            },
+        )))
+    }
+
+    async fn serve(&self, service: Arc<Service>) -> Result<()> {
+        self.open()?;
+        let mut serving = self.serving.lock().await;
+        let workers = self.hub.exchange.work(&service)?;
+        self.hub.add(self.id, &service);
+        let new = Serving {
+            service: service.clone(),
+            workers,
+        };
+        if let Some(mut old) = serving.insert(service.name().clone(), new) {
+            old.workers.stop().await;
+        }
+        Ok(())
+    }
+
+    fn letters(&self) -> Option<Arc<dyn Letters>> {
+        Some(self.hub.exchange.letters())
+    }
+
+    async fn drain(&self) -> Result<()> {
+        // A channel that is closed stays closed.
+        let _ = self
+            .state
+            .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
+        self.hub.remove(self.id);
+        let mut serving = self.serving.lock().await;
+        for Serving { service, workers } in serving.values_mut() {
+            service.refuse_new();
+            // The last replica finishes the queue; what another one can run is left to it.
+            if self.hub.replica(service.name()).is_none() {
+                self.hub.exchange.emptied(service.name()).await;
+            }
+            workers.stop().await;
+            service.drain().await;
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.state.store(CLOSED, Ordering::Release);
+        self.hub.remove(self.id);
+        self.closing.cancel();
+        self.serving.lock().await.clear();
+        Ok(())
+    }
+}
+
+impl Drop for MemoryChannel {
+    fn drop(&mut self) {
+        self.hub.remove(self.id);
+    }
+}

@@ -1,0 +1,109 @@
+//! Where the ends of memory channels meet.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use polywire_contract::Name;
+
+use crate::exchange::{Bounds, Exchange, Overflow};
+use crate::service::Service;
+
+type Replicas = HashMap<Name, Vec<(u64, Arc<Service>)>>;
+
+/// The meeting point of memory channels: the services of this process, and the exchange of their events and commands.
+pub struct Hub {
+    pub(super) exchange: Exchange,
+    services: ArcSwap<Replicas>,
+    turn: AtomicUsize,
+    ids: AtomicU64,
+}
+
+static HUBS: LazyLock<Mutex<HashMap<String, Weak<Hub>>>> = LazyLock::new(Mutex::default);
+
+impl Hub {
+    /// A hub of its own, that no configuration can name.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self {
+            exchange: Exchange::new(bounds, Overflow::Wait),
+            services: ArcSwap::default(),
+            turn: AtomicUsize::new(0),
+            ids: AtomicU64::new(0),
+        })
+    }
+
+    /// The hub of a name in this process, shared by all who ask for it while anyone holds it. The first one's bounds hold.
+    #[must_use]
+    pub fn named(name: &str, bounds: Bounds) -> Arc<Self> {
+        let mut hubs = HUBS.lock();
+        if let Some(hub) = hubs.get(name).and_then(Weak::upgrade) {
+            return hub;
+        }
+        hubs.retain(|_, hub| hub.strong_count() > 0);
+        let hub = Self::new(bounds);
+        hubs.insert(name.to_owned(), Arc::downgrade(&hub));
+        hub
+    }
+
+    pub(super) fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Adds a replica of a contract, or replaces the one of the same id.
+    pub(super) fn add(&self, id: u64, service: &Arc<Service>) {
+        self.services.rcu(|replicas| {
+            let mut replicas = Replicas::clone(replicas);
+            let own = replicas.entry(service.name().clone()).or_default();
+            own.retain(|(other, _)| *other != id);
+            own.push((id, service.clone()));
+            replicas
+        });
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        self.services.rcu(|replicas| {
+            let mut replicas = Replicas::clone(replicas);
+            for own in replicas.values_mut() {
+                own.retain(|(other, _)| *other != id);
+            }
+            replicas.retain(|_, own| !own.is_empty());
+            replicas
+        });
+    }
+
+    /// A replica of a contract: each in turn, as behind a load balancer.
+    pub(super) fn replica(&self, contract: &Name) -> Option<Arc<Service>> {
+        let services = self.services.load();
+        match services.get(contract)?.as_slice() {
+            [] => None,
+            [(_, only)] => Some(only.clone()),
+            several => Some(
+                several[self.turn.fetch_add(1, Ordering::Relaxed) % several.len()]
+                    .1
+                    .clone(),
+            ),
+        }
+    }
+
+    pub(super) fn replicas(&self, contract: &Name) -> Vec<Arc<Service>> {
+        let services = self.services.load();
+        services
+            .get(contract)
+            .into_iter()
+            .flatten()
+            .map(|(_, service)| service.clone())
+            .collect()
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("contracts", &self.services.load().keys())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! Policies that wrap a Polywire channel: timeout and retry.

@@ -1,0 +1,1 @@
+//! One contract, many transports: a communication SDK for services.
