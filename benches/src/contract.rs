@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use polywire_contract::{Contract, ContractError, InteractionInfo, Name, Requirement};
 use polywire_core::{
     Answer, Channel, Context, Error, ErrorKind, NoError, Policy, Provider, Result, Session, answer,
@@ -44,8 +44,8 @@ impl Orders {
 }
 
 impl Provider for Orders {
-    fn contract(&self) -> Arc<Contract> {
-        self.contract.clone()
+    fn contract(&self) -> Result<Arc<Contract>> {
+        Ok(self.contract.clone())
     }
 
     fn handle<'a>(&'a self, cx: &'a Context, body: Bytes) -> BoxFuture<'a, Result<Answer>> {

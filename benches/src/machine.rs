@@ -7,7 +7,8 @@ use std::process::Command;
 #[must_use]
 pub fn facts() -> Vec<(&'static str, String)> {
     let unknown = || "unknown".to_owned();
-    let processors = std::thread::available_parallelism().map_or_else(|_| unknown(), |n| n.to_string());
+    let processors =
+        std::thread::available_parallelism().map_or_else(|_| unknown(), |n| n.to_string());
     let model = fs::read_to_string("/proc/cpuinfo")
         .ok()
         .and_then(|text| {

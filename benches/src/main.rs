@@ -39,6 +39,14 @@ enum Hidden {
         #[arg(value_enum)]
         contender: Contender,
     },
+    /// Only memory calls, or only their encoding, a fixed number of times: for counting instructions under a profiler.
+    #[command(hide = true)]
+    Repeat {
+        #[arg(value_enum)]
+        what: memory::Part,
+        times: u32,
+        bytes: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +72,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 .await?
                 .map_err(Into::into)
         }),
+        Some(Hidden::Repeat { what, times, bytes }) => {
+            runtime.block_on(memory::repeat(what, times, bytes))
+        }
         None => runtime.block_on(measure(arguments)),
     }
 }
@@ -87,7 +98,11 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let _ = writeln!(stderr(), "{bytes} B, {concurrency} callers ...");
         };
         let cases = compare(&plan, progress).await?;
-        let section = format!("## HTTP\n\n{}\n\n{}", report::http_table(&cases), report::http_notes(&plan, &cases));
+        let section = format!(
+            "## HTTP\n\n{}\n\n{}",
+            report::http_table(&cases),
+            report::http_notes(&plan, &cases)
+        );
         writeln!(out, "{section}")?;
         sections.push(section);
     }

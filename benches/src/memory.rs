@@ -68,7 +68,8 @@ pub struct Figures {
     pub overhead: f64,
 }
 
-const BATCH: u32 = 500;
+/// Short enough that most batches run without losing the processor.
+const BATCH: u32 = 50;
 
 /// Measures one payload size within about `time`.
 ///
@@ -100,6 +101,31 @@ pub async fn measure(bytes: usize, time: Duration) -> Result<Figures, Box<dyn Er
         encoding: median(&encodings),
         overhead: median(&overheads),
     })
+}
+
+/// What [`repeat`] repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// The typed call.
+    Call,
+    /// The encoding alone.
+    Encoding,
+}
+
+/// Repeats one part a fixed number of times.
+///
+/// # Errors
+/// When a call fails.
+pub async fn repeat(part: Part, times: u32, bytes: usize) -> Result<(), Box<dyn Error>> {
+    let pair = Pair::start().await?;
+    let order = Order::of_size(bytes);
+    for _ in 0..times {
+        match part {
+            Part::Call => black_box(pair.call(black_box(&order)).await?),
+            Part::Encoding => black_box(encoding(black_box(&order))?),
+        };
+    }
+    Ok(())
 }
 
 fn per_call(elapsed: Duration) -> f64 {

@@ -27,14 +27,24 @@ pub fn memory_table(figures: &[Figures]) -> String {
 #[must_use]
 pub fn http_table(cases: &[Case]) -> String {
     let mut table = table(&[
-        "payload B", "callers", "contender", "calls/s", "p50 us", "p99 us", "CPU us/call", "client + server", "calls/s ratio", "CPU ratio",
+        "payload B",
+        "callers",
+        "contender",
+        "calls/s",
+        "p50 us",
+        "p99 us",
+        "CPU us/call",
+        "client + server",
+        "calls/s ratio",
+        "CPU ratio",
     ]);
     for case in cases {
         let Some((_, base)) = case.samples.first() else {
             continue;
         };
         for (contender, samples) in &case.samples {
-            let of = |value: fn(&Sample) -> f64| -> Vec<f64> { samples.iter().map(value).collect() };
+            let of =
+                |value: fn(&Sample) -> f64| -> Vec<f64> { samples.iter().map(value).collect() };
             let middle = |value| median(&of(value));
             let ratio = |value: fn(&Sample) -> f64| {
                 let base: Vec<f64> = base.iter().map(value).collect();
@@ -48,7 +58,11 @@ pub fn http_table(cases: &[Case]) -> String {
                 format!("{:.0}", middle(|one| one.p50)),
                 format!("{:.0}", middle(|one| one.p99)),
                 format!("{:.1}", middle(Sample::cpu)),
-                format!("{:.1} + {:.1}", middle(|one| one.client_cpu), middle(|one| one.server_cpu)),
+                format!(
+                    "{:.1} + {:.1}",
+                    middle(|one| one.client_cpu),
+                    middle(|one| one.server_cpu)
+                ),
                 format!("{:.2}", ratio(|one| one.rate)),
                 format!("{:.2}", ratio(Sample::cpu)),
             ]));
@@ -79,7 +93,9 @@ pub fn http_notes(plan: &Plan, cases: &[Case]) -> String {
 /// The page of results.
 #[must_use]
 pub fn page(facts: &[(&'static str, String)], sections: &[String]) -> String {
-    let mut page = String::from("# Results\n\nWritten by `cargo run --release -p polywire-benches`; do not edit.\n\n");
+    let mut page = String::from(
+        "# Results\n\nWritten by `cargo run --release -p polywire-benches`; do not edit.\n\n",
+    );
     for (name, value) in facts {
         let _ = writeln!(page, "- {name}: {value}");
     }
@@ -91,7 +107,7 @@ pub fn page(facts: &[(&'static str, String)], sections: &[String]) -> String {
 
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN);
+    table.load_style(ASCII_MARKDOWN);
     table.set_header(header.iter().copied());
     table
 }
@@ -102,7 +118,11 @@ fn row<const N: usize>(cells: [String; N]) -> Vec<Cell> {
         .into_iter()
         .map(|text| {
             right = text.starts_with(|first: char| first.is_ascii_digit());
-            let side = if right { CellAlignment::Right } else { CellAlignment::Left };
+            let side = if right {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            };
             Cell::new(text).set_alignment(side)
         })
         .collect()

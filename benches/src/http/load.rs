@@ -13,7 +13,7 @@ use crate::payload::{Order, Quote};
 use crate::stats::percentile;
 
 /// A typed client of one contender.
-pub trait Call: Clone + Send + Sync + 'static {
+pub(super) trait Call: Clone + Send + Sync + 'static {
     /// What a call fails with.
     type Error: Debug + Display + Send + Sync + 'static;
 
@@ -81,7 +81,11 @@ pub(super) async fn load<C: Call>(
     tokio::time::sleep(load.warm_up).await;
     let own = std::process::id();
     let read = || -> std::io::Result<_> {
-        Ok((cpu::of_process(own)?, cpu::of_process(server)?, cpu::of_machine()?))
+        Ok((
+            cpu::of_process(own)?,
+            cpu::of_process(server)?,
+            cpu::of_machine()?,
+        ))
     };
     let (before, begin) = (read()?, Instant::now());
     phase.store(MEASURE, Ordering::Relaxed);
@@ -128,7 +132,10 @@ async fn repeat<C: Call>(
             .await
             .map_err(|error| format!("a call failed: {error:?}"))?;
         if quote.total_cents != expected {
-            return Err(format!("a quote over {} instead of {expected}", quote.total_cents));
+            return Err(format!(
+                "a quote over {} instead of {expected}",
+                quote.total_cents
+            ));
         }
         if now == MEASURE {
             latencies.push(begin.elapsed().as_secs_f64() * 1e6);

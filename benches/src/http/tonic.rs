@@ -10,7 +10,16 @@ use crate::payload::{Order, Quote};
 use generated::orders_client::OrdersClient;
 use generated::orders_server::{Orders, OrdersServer};
 
-#[expect(missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, clippy::doc_markdown, clippy::missing_errors_doc, reason = "generated")]
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::doc_markdown,
+    clippy::missing_errors_doc,
+    reason = "generated"
+)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/orders.v1.Orders.rs"));
 }
