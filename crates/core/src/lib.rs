@@ -5,6 +5,8 @@
 //! -> [`Service::admit`] (negotiation, authentication, bounds) -> [`Admission::dispatch`] -> [`Provider`] -> handler, and
 //! its reply back, stamped with the version spoken and checked against the requirement.
 
+#[doc(hidden)]
+pub mod __private;
 mod admission;
 mod auth;
 mod capability;
@@ -22,6 +24,7 @@ pub mod memory;
 mod message;
 mod metadata;
 mod options;
+mod payload;
 mod problem;
 mod provider;
 mod publisher;
@@ -47,6 +50,7 @@ pub use letters::{Letter, Letters, Shelf};
 pub use message::{ContentType, Head, Kind, Message, MessageId, Outcome, Receipt, Reply, Token};
 pub use metadata::Metadata;
 pub use options::CallOptions;
+pub use payload::{Empty, Payload};
 pub use polywire_contract as contract;
 pub use problem::{APPLICATION, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem, TYPE_PREFIX};
 pub use provider::{Answer, ApplicationError, NoError, Provider, answer};
