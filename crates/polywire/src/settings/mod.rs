@@ -15,7 +15,7 @@ use polywire_core::config::Document;
 use polywire_core::{Authenticator, Environment, Registry};
 
 pub(crate) use channel::ChannelSettings;
-pub(crate) use select::Candidate;
+pub use select::Candidate;
 pub(crate) use service::ServiceSettings;
 pub(crate) use transport::ConfiguredTransport;
 
@@ -40,10 +40,12 @@ impl Settings {
             instance: service.instance.clone(),
             authenticator: authenticator.or(configured),
         };
-        let mut transports = transport::read(&root.section_or_empty("transport"), registry, &environment);
+        let tables = root.section_or_empty("transport");
+        let mut transports = transport::read(&tables, registry, &environment);
         let channels = channel::read(&root.section_or_empty("channel"), &mut transports);
+        let transports = transports.configured;
         root.finish();
-        Self { service, environment, channels, transports: transports.configured }
+        Self { service, environment, channels, transports }
     }
 
     /// A configured transport by its name.
