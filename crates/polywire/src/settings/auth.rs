@@ -20,15 +20,21 @@ pub(super) fn read(section: &Section, service: &str) -> Option<Arc<dyn Authentic
     let secret = secret(section);
     let public = public_keys(section);
     let rules = JwtRules {
-        audience: section.list("audience").unwrap_or_else(|| vec![service.to_owned()]),
+        audience: section
+            .list("audience")
+            .unwrap_or_else(|| vec![service.to_owned()]),
         issuer: section.list("issuer").unwrap_or_default(),
-        leeway: section.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY).unwrap_or(LEEWAY),
+        leeway: section
+            .duration("leeway", Duration::ZERO..=LONGEST_LEEWAY)
+            .unwrap_or(LEEWAY),
     };
     section.finish();
     let (algorithms, secret, public) = (algorithms?, secret?, public?);
     let keys = secret.into_iter().chain(public).collect();
     let made = JwtAuthenticator::new(&algorithms, keys, &rules);
-    made.map(|made| Arc::new(made) as Arc<dyn Authenticator>).map_err(|error| section.mistake("algorithms", error.to_string())).ok()
+    made.map(|made| Arc::new(made) as Arc<dyn Authenticator>)
+        .map_err(|error| section.mistake("algorithms", error.to_string()))
+        .ok()
 }
 
 /// They are named one by one: a default would let a key be used in a way that nobody thought of.
@@ -38,7 +44,12 @@ fn algorithms(section: &Section) -> Option<Vec<Algorithm>> {
     for name in &names {
         match name.parse() {
             Ok(algorithm) => algorithms.push(algorithm),
-            Err(_) => section.unknown_value("algorithms", "algorithm", name, Algorithm::ALL.map(Algorithm::name)),
+            Err(_) => section.unknown_value(
+                "algorithms",
+                "algorithm",
+                name,
+                Algorithm::ALL.map(Algorithm::name),
+            ),
         }
     }
     (algorithms.len() == names.len()).then_some(algorithms)
@@ -49,7 +60,10 @@ fn secret(section: &Section) -> Option<Option<JwtKey>> {
     match section.secret("secret") {
         None if section.has("secret") => None,
         None => Some(None),
-        Some(secret) => JwtKey::secret(&secret).map(Some).map_err(|error| section.mistake("secret", error.to_string())).ok(),
+        Some(secret) => JwtKey::secret(&secret)
+            .map(Some)
+            .map_err(|error| section.mistake("secret", error.to_string()))
+            .ok(),
     }
 }
 
@@ -71,9 +85,13 @@ fn public_keys(section: &Section) -> Option<Vec<JwtKey>> {
 fn read_key(path: &Path) -> Result<JwtKey, String> {
     let mut pem = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    file.take(MAX_KEY_FILE + 1).read_to_end(&mut pem).map_err(|error| format!("cannot be read: {error}"))?;
+    file.take(MAX_KEY_FILE + 1)
+        .read_to_end(&mut pem)
+        .map_err(|error| format!("cannot be read: {error}"))?;
     if pem.len() as u64 > MAX_KEY_FILE {
-        return Err(format!("more than {MAX_KEY_FILE} bytes: expected one public key in PEM"));
+        return Err(format!(
+            "more than {MAX_KEY_FILE} bytes: expected one public key in PEM"
+        ));
     }
     JwtKey::public_pem(&pem).map_err(|error| error.to_string())
 }

@@ -32,9 +32,14 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads everything; `authenticator` is the one that the program brings, which no table configures.
-    pub(crate) fn read(document: &Document, registry: &Registry, authenticator: Option<Arc<dyn Authenticator>>) -> Self {
+    pub(crate) fn read(
+        document: &Document,
+        registry: &Registry,
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
         let root = document.root();
-        let (service, configured) = service::read(&root.section_or_empty("service"), authenticator.is_some());
+        let (service, configured) =
+            service::read(&root.section_or_empty("service"), authenticator.is_some());
         let environment = Environment {
             service: service.name.clone(),
             instance: service.instance.clone(),
@@ -45,11 +50,18 @@ impl Settings {
         let channels = channel::read(&root.section_or_empty("channel"), &mut transports);
         let transports = transports.configured;
         root.finish();
-        Self { service, environment, channels, transports }
+        Self {
+            service,
+            environment,
+            channels,
+            transports,
+        }
     }
 
     /// A configured transport by its name.
     pub(crate) fn transport(&self, name: &str) -> Option<&ConfiguredTransport> {
-        self.transports.iter().find(|transport| transport.name == name)
+        self.transports
+            .iter()
+            .find(|transport| transport.name == name)
     }
 }
