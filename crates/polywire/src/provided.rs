@@ -15,7 +15,11 @@ pub struct Provided {
 
 impl Provided {
     pub(crate) fn new(channel: Arc<dyn Channel>, service: Arc<Service>, timeout: Duration) -> Self {
-        Self { channel, service, timeout }
+        Self {
+            channel,
+            service,
+            timeout,
+        }
     }
 
     /// A generated publisher of the contract's events. An event published once reaches every track that is served and
@@ -38,6 +42,12 @@ impl Provided {
     #[must_use]
     pub fn channel(&self) -> &Arc<dyn Channel> {
         &self.channel
+    }
+
+    /// Where consumers reach it, spelled as their configuration takes it; `None` where they need no address of the
+    /// provider.
+    pub async fn address(&self) -> Option<String> {
+        self.channel.address().await
     }
 
     /// Dead letters and parked messages, where this end of the channel can reach them.
