@@ -70,7 +70,7 @@ pub(super) enum Opened {
     Begun(Arc<[String]>),
     /// Every key in it is a valid name.
     AnyName(Arc<[String]>),
-    Finished(Section),
+    Finished(Arc<[String]>, Arc<Table>),
 }
 
 impl Document {

@@ -1,7 +1,7 @@
 //! What the TOML parser complains about, in our words.
 
 use super::mistake::Mistake;
-use super::secret::names_a_secret;
+use super::secret::{names_a_secret, redact_url_passwords};
 use super::source::{Source, quoted};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,16 +11,27 @@ use toml::de::{DeTable, DeValue};
 /// Longer dotted keys are not handed to the parser, which recurses over them.
 const MAX_DOTS: usize = 32;
 
+/// A row of dots may decorate a comment.
+const MAX_COMMENT_DOTS: usize = 512;
+
 /// A line with more dots in one key than any real file has.
 pub(super) fn too_deep(text: &str) -> Option<usize> {
     let mut dots = 0;
     let mut gap = false;
+    let mut most = MAX_DOTS;
+    let mut line_begins = true;
     for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\n' => most = MAX_DOTS,
+            b'#' if line_begins => most = MAX_COMMENT_DOTS,
+            _ => {}
+        }
+        line_begins = byte == b'\n' || line_begins && byte.is_ascii_whitespace();
         match byte {
             b'.' => {
                 dots += 1;
                 gap = false;
-                if dots > MAX_DOTS {
+                if dots > most {
                     return Some(at);
                 }
             }
@@ -101,14 +112,21 @@ pub(super) fn translate(
 }
 
 fn unquoted(source: &Source<'_>, span: &Range<usize>) -> String {
-    let key = source.line_text(span.start).split('=').next().unwrap_or("");
+    // From the line of the last `=` before the value: its key says whether the value is a secret.
+    let before = source.text.get(..span.start).unwrap_or("");
+    let from = source.line_start(source.line(before.rfind('=').unwrap_or(0)));
+    let mut words = before
+        .get(from..)
+        .unwrap_or("")
+        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-'));
     let text = source.text.get(span.clone()).unwrap_or("");
     if text.is_empty() {
         "value is missing: write it after the =, text in double quotes".to_owned()
-    } else if names_a_secret(key.trim()) || text.len() > 80 {
+    } else if words.any(names_a_secret) || text.len() > 80 {
         "text has to be in double quotes".to_owned()
     } else {
-        format!("{text} is not quoted: write {}", quoted(text))
+        let text = redact_url_passwords(text);
+        format!("{text} is not quoted: write {}", quoted(&text))
     }
 }
 

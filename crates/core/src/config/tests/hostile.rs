@@ -145,6 +145,8 @@ fn depth_is_bounded() {
         wrong(&parse(&format!("[{}a]\n", "a . ".repeat(100_000)))),
         "polywire.toml:1:132: a key with more than 32 dots"
     );
+    let rule = format!("  # {}\n", ".".repeat(200));
+    assert_eq!(wrong(&parse(&rule)), "");
     let nested = format!("service = {}1{}\n", "[".repeat(60), "]".repeat(60));
     assert_eq!(
         wrong(&parse(&nested)),
