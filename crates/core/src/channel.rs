@@ -139,6 +139,15 @@ pub trait Channel: Send + Sync + fmt::Debug + 'static {
     /// Not serving when the future was dropped.
     async fn serve(&self, service: Arc<Service>) -> Result<()>;
 
+    /// Where consumers reach what is served here, spelled as their configuration takes it.
+    ///
+    /// # Behavior
+    /// `None` before [`serve`](Self::serve), and for a transport whose consumers need no address of the provider. With
+    /// it a provider on port 0 can tell which port that became.
+    async fn address(&self) -> Option<String> {
+        None
+    }
+
     /// The shelves of dead and parked messages that this end can reach, if any.
     fn letters(&self) -> Option<Arc<dyn Letters>>;
 

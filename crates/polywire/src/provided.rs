@@ -40,6 +40,12 @@ impl Provided {
         &self.channel
     }
 
+    /// Where consumers reach it, spelled as their configuration takes it; `None` where they need no address of the
+    /// provider.
+    pub async fn address(&self) -> Option<String> {
+        self.channel.address().await
+    }
+
     /// Dead letters and parked messages, where this end of the channel can reach them.
     #[must_use]
     pub fn letters(&self) -> Option<Arc<dyn Letters>> {
