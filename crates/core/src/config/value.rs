@@ -313,7 +313,7 @@ fn reference_mistake(
             None,
         ),
     };
-    let within = source
+    let offset = source
         .text
         .get(span.clone())
         .and_then(|raw| raw.find(&reference))
@@ -321,10 +321,19 @@ fn reference_mistake(
     let (last, tables) = key
         .split_last()
         .map_or(("", &[][..]), |(last, tables)| (*last, tables));
-    let message = format!("{} in {}: {message}", quoted(last), place_name(tables));
-    Mistake::at(&source.file, &source.origin(span.start + within), message)
+    let message = format!("{} {}: {message}", quoted(last), within(tables));
+    Mistake::at(&source.file, &source.origin(span.start + offset), message)
         .with_key(dotted(key.iter().copied()))
         .with_suggestion(suggestion)
+}
+
+/// `in [channel.orders]`, or words for the root.
+pub(super) fn within<S: AsRef<str>>(path: &[S]) -> String {
+    if path.is_empty() {
+        "at the top level".to_owned()
+    } else {
+        format!("in {}", place_name(path))
+    }
 }
 
 /// `[channel.orders]`, or words for the root.
