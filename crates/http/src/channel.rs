@@ -74,13 +74,20 @@ impl Channel for HttpChannel {
         self.provider.serve(service, self.id).await
     }
 
+    async fn address(&self) -> Option<String> {
+        self.provider.url().await
+    }
+
     fn letters(&self) -> Option<Arc<dyn Letters>> {
         Some(self.provider.exchange().letters())
     }
 
     async fn drain(&self) -> Result<()> {
         self.life.refuse_new();
-        self.provider.drain(self.id).await;
+        tokio::select! {
+            () = self.provider.drain(self.id) => {}
+            () = self.life.closing().cancelled() => {}
+        }
         self.life.emptied().await;
         Ok(())
     }

@@ -132,7 +132,7 @@ impl HttpConfig {
         let bounds = Bounds {
             replay_messages: replay.integer("messages", 0..=10_000_000).unwrap_or(default.bounds.replay_messages),
             replay_bytes: replay.size("bytes", 0..=1 << 40).map_or(default.bounds.replay_bytes, |size| usize::try_from(size).unwrap_or(usize::MAX)),
-            ..Bounds::read(section, default.bounds)
+            ..Bounds::read(section, &default.bounds)
         };
         replay.finish();
         let config = Self {

@@ -110,6 +110,12 @@ impl Provider {
         self.state.lock().await.listener.as_ref().map(Listener::address)
     }
 
+    /// The URL of where it listens, as consumers configure it.
+    pub(crate) async fn url(&self) -> Option<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.address().await.map(|address| format!("{scheme}://{address}"))
+    }
+
     /// Serves a contract for a channel; the first one starts the listener.
     pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
         let mut state = self.state.lock().await;
@@ -149,8 +155,16 @@ impl Provider {
         for service in &services {
             service.refuse_new();
         }
+        // Out of the lock, so that closing need not wait for what is being finished.
+        let mut state = self.state.lock().await;
+        let (own, rest) = std::mem::take(&mut state.workers).into_iter().partition(|(other, ..)| *other == owner);
+        state.workers = rest;
+        drop(state);
+        let own: Vec<(u64, Arc<Service>, Workers)> = own;
+        for (.., mut workers) in own {
+            workers.finish().await;
+        }
         for service in &services {
-            self.server.exchange.emptied(service.name()).await;
             service.drain().await;
         }
     }
@@ -160,7 +174,7 @@ impl Provider {
         let mut state = self.state.lock().await;
         self.server.table.rcu(|table| table.without(owner));
         state.workers.retain(|(other, ..)| *other != owner);
-        if state.workers.is_empty()
+        if self.server.table.load().contracts.is_empty()
             && let Some(listener) = state.listener.take()
         {
             listener.stop().await;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use polywire_core::contract::schemars::{self, JsonSchema};
+use polywire_core::contract::schemars::JsonSchema;
 use polywire_core::contract::{Contract, ErrorCode, ErrorCodes, InteractionInfo, Name, Requirement};
 use polywire_core::{
-    Answer, ApplicationError, Channel, Context, Error, ErrorKind, EventType, Policy, Provider, Result, Service, Session, Transport, answer, codec,
+    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Result, Service, Session, Transport, answer, codec,
 };
 use polywire_http::{HttpConfig, HttpTransport};
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ impl Orders {
 }
 
 fn info(name: &'static str) -> InteractionInfo {
-    InteractionInfo { name, ..InteractionInfo::default() }
+    InteractionInfo::new(name)
 }
 
 pub fn contract(version: &'static str) -> Arc<Contract> {
@@ -115,8 +115,8 @@ pub fn contract(version: &'static str) -> Arc<Contract> {
 }
 
 impl Provider for Orders {
-    fn contract(&self) -> Arc<Contract> {
-        self.contract.clone()
+    fn contract(&self) -> Result<Arc<Contract>> {
+        Ok(self.contract.clone())
     }
 
     fn handle<'a>(&'a self, cx: &'a Context, body: Bytes) -> BoxFuture<'a, Result<Answer>> {
@@ -226,6 +226,3 @@ pub fn session_over(channel: Arc<dyn Channel>, version: &'static str, range: &st
 pub fn quote(item: &str) -> Quote {
     Quote { item: item.to_owned(), fill: String::new() }
 }
-
-/// The event of one version.
-pub struct Shipped<const MAJOR: u64>;
