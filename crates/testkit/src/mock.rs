@@ -1,0 +1,1 @@
+//! A channel with two ends for tests of layers, sessions and publishers.
