@@ -2,18 +2,21 @@ mod builder;
 mod canonical;
 mod check;
 mod definitions;
+mod document;
+mod error;
+mod note;
 mod schema;
 
 use std::collections::BTreeMap;
 
 use schemars::Schema;
 use semver::Version;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Digest, Name, NameError, Offered};
+use crate::{Digest, Name, Offered};
 pub use builder::{ContractBuilder, ErrorCodes, InteractionInfo};
+pub use error::ContractError;
 
 /// A contract: a name, a version, and interactions with JSON Schema 2020-12 payloads. Its JSON form is `contract.json`.
 ///
@@ -88,7 +91,9 @@ impl Interaction {
     /// Whether a version of the contract has it, going by its `since`.
     #[must_use]
     pub fn exists_at(&self, version: &Version) -> bool {
-        self.since.as_ref().is_none_or(|since| since.cmp_precedence(version).is_le())
+        self.since
+            .as_ref()
+            .is_none_or(|since| since.cmp_precedence(version).is_le())
     }
 }
 
@@ -113,120 +118,6 @@ impl ErrorCode {
     }
 }
 
-/// Why a [`Contract`] is not valid.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ContractError {
-    /// No JSON, or a member of the wrong type.
-    #[error("contract document is not valid: {0}")]
-    Document(#[from] serde_json::Error),
-    /// Another format version.
-    #[error("contract document has format \"polywire\": {found}, but this build reads 1")]
-    Format {
-        /// What stands in its `polywire` member, `null` when it has none.
-        found: Value,
-    },
-    /// The contract or an interaction has no valid name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// A text that is no semver version.
-    #[error("{member} {found:?} is no version: {reason}; write one like \"1.4.0\"")]
-    Version {
-        /// Where it stands.
-        member: String,
-        /// The text found.
-        found: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// More than [`Contract::MAX_INTERACTIONS`].
-    #[error(
-        "contract \"{contract}\" has {found} interactions: at most 1000 are valid, split it into several"
-    )]
-    TooMany {
-        /// The contract.
-        contract: Name,
-        /// How many there are.
-        found: usize,
-    },
-    /// Two interactions of one name.
-    #[error(
-        "contract \"{contract}\" has two interactions named \"{interaction}\": rename one of them"
-    )]
-    Duplicate {
-        /// The contract.
-        contract: Name,
-        /// The name used twice.
-        interaction: Name,
-    },
-    /// An interaction that is older than its track or newer than the contract.
-    #[error(
-        "\"{interaction}\" is there since {since}, but the contract is {version}: write {first} to {version}"
-    )]
-    Since {
-        /// The interaction.
-        interaction: Name,
-        /// Its `since`.
-        since: Version,
-        /// The version of the contract.
-        version: Version,
-        /// The first version of the track.
-        first: Version,
-    },
-    /// A kind without the schema it needs, or with one it cannot have.
-    #[error("{} \"{interaction}\" {problem}", kind_text(*.kind))]
-    Shape {
-        /// The interaction.
-        interaction: Name,
-        /// Its kind.
-        kind: Kind,
-        /// The schema in question and what to do.
-        problem: String,
-    },
-    /// A reply, event or error whose reader would refuse fields that a later minor version adds.
-    #[error(
-        "{part} of \"{interaction}\" is closed at {at}: drop deny_unknown_fields (additionalProperties: false), a consumer must ignore fields it does not know"
-    )]
-    Closed {
-        /// The interaction.
-        interaction: Name,
-        /// `reply`, `event` or `error`.
-        part: &'static str,
-        /// The type, or the path inside the schema.
-        at: String,
-    },
-    /// A `$ref` to something that is no definition of this document.
-    #[error(
-        "\"$ref\": {reference:?} leads nowhere: write \"#/$defs/NAME\" with a NAME of this document"
-    )]
-    Reference {
-        /// The reference found.
-        reference: String,
-    },
-    /// The document's digest is not that of its content.
-    #[error(
-        "contract \"{contract}\" {version} states digest {stated}, but its content has {computed}: it was changed after its release, publish the change as a new version"
-    )]
-    Digest {
-        /// The contract.
-        contract: Name,
-        /// Its version.
-        version: Version,
-        /// The digest in the document.
-        stated: Digest,
-        /// The digest of the content.
-        computed: Digest,
-    },
-}
-
-fn kind_text(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Operation => "operation",
-        Kind::Command => "command",
-        Kind::Event => "event",
-    }
-}
-
 impl Contract {
     /// The format version of the document that this build reads and writes.
     pub const FORMAT: u64 = 1;
@@ -235,7 +126,6 @@ impl Contract {
 
     /// Starts a contract whose schemas come from Rust types. Name and version are checked by
     /// [`ContractBuilder::build`].
-    #[must_use]
     pub fn builder(name: &'static str, version: &'static str) -> ContractBuilder {
         ContractBuilder::new(name, version)
     }
@@ -272,7 +162,7 @@ impl Contract {
             Some(stated) if stated != digest => {
                 return Err(ContractError::Digest {
                     contract: name,
-                    version,
+                    version: Box::new(version),
                     stated,
                     computed: digest,
                 });
@@ -401,103 +291,5 @@ struct Members {
 impl<'de> Deserialize<'de> for Contract {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::from_document(Map::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-impl Serialize for Contract {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Ordered(
-            &self.document,
-            &[
-                "polywire",
-                "name",
-                "version",
-                "digest",
-                "description",
-                "interactions",
-            ],
-        )
-        .serialize(serializer)
-    }
-}
-
-/// A JSON object with some members first, for the people who read it.
-struct Ordered<'a>(&'a Map<String, Value>, &'a [&'a str]);
-
-impl Serialize for Ordered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(members, first) = self;
-        let mut map = serializer.serialize_map(Some(members.len()))?;
-        for (key, value) in first.iter().filter_map(|key| members.get_key_value(*key)) {
-            match value {
-                Value::Array(items) if key == "interactions" => {
-                    map.serialize_entry(key, &Named(items))?
-                }
-                value => map.serialize_entry(key, value)?,
-            }
-        }
-        for (key, value) in members
-            .iter()
-            .filter(|(key, _)| !first.contains(&key.as_str()))
-        {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
-/// A list of objects that begin with their name.
-struct Named<'a>(&'a [Value]);
-
-impl Serialize for Named<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|item| match item {
-            Value::Object(members) => Entry::Object(Ordered(members, &["name", "kind", "since"])),
-            other => Entry::Other(other),
-        }))
-    }
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Entry<'a> {
-    Object(Ordered<'a>),
-    Other(&'a Value),
-}
-
-/// A deprecation note: the text, or `true` when there is none.
-mod note {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Note {
-        Flag(bool),
-        Text(String),
-    }
-
-    #[allow(
-        clippy::ref_option,
-        reason = "the signature that serde's `with` asks for"
-    )]
-    pub(super) fn serialize<S: Serializer>(
-        note: &Option<String>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match note.as_deref() {
-            None => serializer.serialize_none(),
-            Some("") => serializer.serialize_bool(true),
-            Some(text) => serializer.serialize_str(text),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<String>, D::Error> {
-        Ok(match Option::<Note>::deserialize(deserializer)? {
-            None | Some(Note::Flag(false)) => None,
-            Some(Note::Flag(true)) => Some(String::new()),
-            Some(Note::Text(text)) => Some(text),
-        })
     }
 }

@@ -1,5 +1,11 @@
 //! Names, tracks, digests, ranges, requirements, offers: what is valid, and what is said about the rest.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::HashMap;
 
 use polywire_contract::{

@@ -1,5 +1,11 @@
 //! The shared negotiation vectors, which every language's implementation reads.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

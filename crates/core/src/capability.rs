@@ -133,7 +133,7 @@ impl Capability {
         for (name, needed, has) in verbs {
             match needed {
                 Some(Support::Native) if has != Support::Native => {
-                    unmet.push(format!("{name}: needs native, has {has}"))
+                    unmet.push(format!("{name}: needs native, has {has}"));
                 }
                 Some(Support::Emulated) if !has.is_available() => {
                     unmet.push(format!("{name}: needs native or emulated, has {has}"));

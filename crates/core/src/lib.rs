@@ -5,10 +5,13 @@
 //! -> [`Service::admit`] (negotiation, authentication, bounds) -> [`Admission::dispatch`] -> [`Provider`] -> handler, and
 //! its reply back, stamped with the version spoken and checked against the requirement.
 
+#[doc(hidden)]
+pub mod __private;
 mod admission;
 mod auth;
 mod capability;
 mod channel;
+mod client;
 pub mod codec;
 pub mod config;
 mod context;
@@ -21,6 +24,7 @@ pub mod memory;
 mod message;
 mod metadata;
 mod options;
+mod payload;
 mod problem;
 mod provider;
 mod publisher;
@@ -36,6 +40,7 @@ pub use admission::{Admission, too_large};
 pub use auth::{Authenticator, Caller};
 pub use capability::{Capability, Entry, Need, Support, Trust};
 pub use channel::{Channel, Health, Subscription, unsupported};
+pub use client::{ContractClient, ContractPublisher};
 pub use context::Context;
 pub use delivery::{Deliveries, Delivery, Settle, Verdict};
 pub use error::{CallError, Dispatched, Error, ErrorKind, Result};
@@ -45,6 +50,7 @@ pub use letters::{Letter, Letters, Shelf};
 pub use message::{ContentType, Head, Kind, Message, MessageId, Outcome, Receipt, Reply, Token};
 pub use metadata::Metadata;
 pub use options::CallOptions;
+pub use payload::{Empty, Payload};
 pub use polywire_contract as contract;
 pub use problem::{APPLICATION, MEDIA_TYPE as PROBLEM_MEDIA_TYPE, Problem, TYPE_PREFIX};
 pub use provider::{Answer, ApplicationError, NoError, Provider, answer};

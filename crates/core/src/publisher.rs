@@ -129,10 +129,7 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`Channel::publish`]. Publishing again under the same id is safe: subscribers tell it by its id.
-    pub async fn publish<E: EventType>(&self, event: &E::Payload) -> Result<Receipt>
-    where
-        E::Payload: Sync,
-    {
+    pub async fn publish<E: EventType>(&self, event: &E::Payload) -> Result<Receipt> {
         self.publish_bytes(E::NAME, codec::encode(event)?).await
     }
 

@@ -70,9 +70,17 @@ impl Service {
     /// A service of all given versions, which must be of one contract.
     ///
     /// # Errors
-    /// `Config` when there is no version, when two have different names, or when two are equal but for build metadata.
+    /// `Config` when there is no version, when two have different names, when two are equal but for build metadata, or
+    /// when the contract of one cannot be built.
     pub fn new(versions: impl Into<Versions>) -> Result<Self> {
-        let Versions { served, adapters } = versions.into();
+        let Versions {
+            served,
+            adapters,
+            wrong,
+        } = versions.into();
+        if let Some(first) = wrong.into_iter().next() {
+            return Err(first);
+        }
         let Some(first) = served.first() else {
             return Err(Error::new(
                 ErrorKind::Config,

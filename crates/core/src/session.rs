@@ -1,22 +1,21 @@
 //! The negotiated handle: a channel, a requirement and policies. The only thing that sends.
 
+mod skew;
+pub(crate) mod verify;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polywire_contract::{
-    Contract, Interaction, Name, Offer, Offered, Requirement, Retry, Version, negotiate,
-};
-use rand::RngExt;
+use polywire_contract::{Contract, Name, Requirement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
-use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::admission::too_large;
 use crate::channel::{Channel, Subscription};
 use crate::codec;
-use crate::error::{CallError, Dispatched, Error, ErrorKind, Result};
+use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::history::{Change, History};
 use crate::message::{Head, Kind, Message, Outcome, Receipt, Reply, Token};
 use crate::options::CallOptions;
@@ -62,11 +61,6 @@ struct Inner {
     policy: Policy,
     history: History,
 }
-
-/// How long what a provider lacked is taken for still lacking, before it is asked again.
-const STALE: Duration = Duration::from_secs(1);
-/// The first pause before another replica is tried; it doubles, with jitter.
-const SKEW_PAUSE: Duration = Duration::from_millis(5);
 
 impl Session {
     /// A session over a channel for what a client was generated from. Does not wait for a provider.
@@ -288,50 +282,6 @@ impl Session {
         Ok(head)
     }
 
-    /// An operation newer than the version agreed a moment ago fails here, without asking again.
-    fn refuse_early(&self, declared: &Interaction) -> Result<()> {
-        let Some(offered) = self.inner.history.offered_within(STALE) else {
-            return Ok(());
-        };
-        if offered
-            .iter()
-            .any(|version| self.inner.requirement.accepts(version) && declared.exists_at(version))
-        {
-            return Ok(());
-        }
-        let versions = offered
-            .iter()
-            .map(|version| self.assumed(version))
-            .collect();
-        let Ok(offer) = Offer::new(self.inner.contract.name().clone(), versions) else {
-            return Ok(());
-        };
-        let requirement = self.inner.requirement.clone().using(declared.name.clone());
-        match negotiate(&requirement, &offer) {
-            Ok(_) => Ok(()),
-            Err(no_match) => Err(self.name(Error::from(no_match), "call", &declared.name)),
-        }
-    }
-
-    /// A version of the far side, with the interactions that our own contract says it must have.
-    fn assumed(&self, version: &Version) -> Offered {
-        let existing = self
-            .inner
-            .contract
-            .interactions()
-            .iter()
-            .filter(|interaction| interaction.exists_at(version));
-        let interactions = existing
-            .map(|interaction| interaction.name.clone())
-            .collect();
-        let own = self.inner.contract.offered();
-        Offered {
-            version: version.clone(),
-            interactions: Some(interactions),
-            ..own
-        }
-    }
-
     fn bounded(&self, head: Head, body: Bytes) -> Result<Message> {
         let limit = self.inner.channel.capability().max_payload;
         if body.len() > limit {
@@ -340,127 +290,10 @@ impl Session {
         Ok(Message { head, body })
     }
 
-    /// Tries, and tries other replicas while a deployment is under way, until the deadline.
-    async fn persist<T, F>(
-        &self,
-        mut message: Message,
-        deadline: Option<Instant>,
-        attempt: impl Fn(Message) -> F,
-    ) -> Result<T>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let deadline = deadline.unwrap_or_else(|| crate::options::after(self.inner.policy.timeout));
-        let mut refusals = Vec::new();
-        loop {
-            let error = match timeout_at(deadline, attempt(message.clone())).await {
-                Ok(Ok(done)) => return Ok(done),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    return Err(Error::new(
-                        ErrorKind::DeadlineExceeded,
-                        "no answer before the deadline; the handler may have run",
-                    ));
-                }
-            };
-            let Some(no_match) = error.no_match() else {
-                return Err(error);
-            };
-            let skew = self
-                .inner
-                .history
-                .note_refusal(no_match, &self.inner.requirement);
-            let instance = no_match.instance.clone();
-            let exhausted = message.head.attempt > self.inner.policy.skew_retries;
-            // Without a sign of another replica, one more try finds out whether there is one.
-            let alone = !skew && (instance.is_none() || refusals.contains(&instance));
-            let other_replica =
-                error.retry() == Retry::OtherReplica && error.dispatched() == Dispatched::No;
-            if !other_replica || alone || exhausted {
-                return Err(settle_refusal(error, &refusals, instance));
-            }
-            refusals.push(instance);
-            let pause = SKEW_PAUSE * 2_u32.pow(message.head.attempt.min(6) - 1);
-            let until = Instant::now() + pause.mul_f64(rand::rng().random_range(0.5..1.5));
-            if until >= deadline {
-                return Err(error);
-            }
-            sleep_until(until).await;
-            message.head.attempt += 1;
-        }
-    }
-
-    fn verify(&self, stamp: &Arc<Stamp>) -> Result<()> {
-        if self.inner.history.is_last(stamp) {
-            return Ok(());
-        }
-        check_stamp(stamp, &self.inner.requirement, &self.inner.contract)?;
-        self.inner.history.note(stamp);
-        Ok(())
-    }
-
-    fn misfit(&self, operation: &Name, stamp: &Stamp, error: &Error) -> Error {
-        let text = format!(
-            "the answer at version {} does not fit the client's {}: {}",
-            stamp.version,
-            self.inner.contract.version(),
-            error.message()
-        );
-        let misfit = Error::new(ErrorKind::Integrity, text).dispatched_as(Dispatched::Yes);
-        self.name(misfit, "call", operation)
-    }
-
     fn name(&self, error: Error, what: &'static str, interaction: &Name) -> Error {
         error.attempting(format!(
             "{what} {}.{interaction}",
             self.inner.contract.name()
         ))
-    }
-}
-
-/// The refusal after other replicas were tried: it names them, and says to come back later.
-fn settle_refusal(error: Error, refusals: &[Option<String>], last: Option<String>) -> Error {
-    if refusals.is_empty() {
-        return error;
-    }
-    let mut instances: Vec<String> = refusals.iter().cloned().chain([last]).flatten().collect();
-    instances.sort();
-    instances.dedup();
-    error
-        .retry_as(Retry::Later)
-        .with("refused by", instances.join(", "))
-}
-
-/// Checks what a far side says it spoke: inside the requirement, and one version with one contract.
-///
-/// # Errors
-/// `Integrity`, naming both sides.
-pub(crate) fn check_stamp(stamp: &Stamp, requirement: &Requirement, own: &Contract) -> Result<()> {
-    if stamp.contract != *requirement.contract() || !requirement.accepts(&stamp.version) {
-        return Err(Error::new(
-            ErrorKind::Integrity,
-            format!(
-                "answered as {} {}, which {} {} does not allow",
-                stamp.contract,
-                stamp.version,
-                requirement.contract(),
-                requirement.list_text()
-            ),
-        )
-        .dispatched_as(Dispatched::Yes));
-    }
-    let same = stamp.version.cmp_precedence(own.version()) == std::cmp::Ordering::Equal;
-    match stamp.digest {
-        Some(digest) if same && digest != own.digest() => Err(Error::new(
-            ErrorKind::Integrity,
-            format!(
-                "{} {} means two contracts: the far side's is {digest}, ours {}; give the changed one a new version",
-                stamp.contract,
-                stamp.version,
-                own.digest()
-            ),
-        )
-        .dispatched_as(Dispatched::Yes)),
-        _ => Ok(()),
     }
 }

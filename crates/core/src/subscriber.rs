@@ -12,7 +12,7 @@ use crate::codec;
 use crate::delivery::{Deliveries, Delivery, Verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::Head;
-use crate::session::check_stamp;
+use crate::session::verify::check_stamp;
 
 /// Which subscribers share: members of one group compete for its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use semver::Version;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::schema::{bound_integers, sort_required};
 use super::{Contract, ContractError, ErrorCode, Interaction, Kind, definitions};
@@ -112,8 +112,8 @@ impl ContractBuilder {
     {
         let request = Some(self.read.subschema_for::<Req>().to_value());
         let reply = Some(self.written.subschema_for::<Rep>().to_value());
-        let error = self.error::<Err>();
         let errors = Err::codes();
+        let error = self.error::<Err>(&errors);
         self.drafts.push(Draft {
             info,
             kind: Kind::Operation,
@@ -133,8 +133,8 @@ impl ContractBuilder {
         Err: JsonSchema + ErrorCodes,
     {
         let request = Some(self.read.subschema_for::<Req>().to_value());
-        let error = self.error::<Err>();
         let errors = Err::codes();
+        let error = self.error::<Err>(&errors);
         self.drafts.push(Draft {
             info,
             kind: Kind::Command,
@@ -163,10 +163,9 @@ impl ContractBuilder {
         self
     }
 
-    /// `()` says that there is no error, and null is its schema.
-    fn error<Err: JsonSchema>(&mut self) -> Option<Value> {
-        let schema = self.written.subschema_for::<Err>().to_value();
-        (schema.get("type") != Some(&json!("null"))).then_some(schema)
+    /// A type without codes, such as `()`, says that there is no error.
+    fn error<Err: JsonSchema>(&mut self, codes: &[ErrorCode]) -> Option<Value> {
+        (!codes.is_empty()).then(|| self.written.subschema_for::<Err>().to_value())
     }
 
     /// Checks everything and computes the digest.

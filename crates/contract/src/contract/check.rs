@@ -37,7 +37,6 @@ pub(super) fn interactions(
                     interaction: interaction.name.clone(),
                     since: since.clone(),
                     version: version.clone(),
-                    first: track.start(),
                 });
             }
         }

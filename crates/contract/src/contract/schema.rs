@@ -35,7 +35,7 @@ pub(super) fn children(schema: &Value) -> Vec<(String, &Value)> {
     for (keyword, value) in members {
         match value {
             Value::Object(_) if ONE.contains(&keyword.as_str()) => {
-                found.push((keyword.clone(), value))
+                found.push((keyword.clone(), value));
             }
             Value::Array(list) if MANY.contains(&keyword.as_str()) => {
                 found.extend(

@@ -6,17 +6,22 @@ const MAX_WORD: usize = 160;
 /// The candidate that `word` was most likely meant to be, if one is near enough.
 ///
 /// Case does not count. Near enough means at most one slip (insertion, deletion, replacement or swap of
-/// neighbours) for every three letters of the longer word, and at least one.
+/// neighbours) for every three letters of the longer word, at least one and at most three.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.is_empty() || word.len() > MAX_WORD {
+    let letters = word.chars().count();
+    if letters == 0 || letters > MAX_WORD {
         return None;
     }
     let word = word.to_ascii_lowercase();
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= MAX_WORD)
         .filter_map(|candidate| {
-            let allowed = (word.len().max(candidate.len()) / 3).max(1);
+            let others = candidate.chars().count();
+            let allowed = (letters.max(others) / 3).clamp(1, 3);
+            // The distance is at least the difference in length, and costs far more.
+            if letters.abs_diff(others) > allowed {
+                return None;
+            }
             let distance = strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
             (distance <= allowed).then_some((distance, candidate))
         })
@@ -38,6 +43,8 @@ mod tests {
             ("need", Some("need")),
             ("ned", Some("need")),
             ("colour", None),
+            ("tränspört", Some("transport")),
+            ("a_transporter", None),
             ("", None),
         ] {
             assert_eq!(nearest(word, keys), expected, "{word}");

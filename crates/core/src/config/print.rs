@@ -5,6 +5,7 @@ use super::secret::{HIDDEN, names_a_secret, redact_url_passwords};
 use super::section::Section;
 use super::source::{Origin, dotted, push_key, push_quoted};
 use super::value::{Node, Value};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) fn redacted(shared: &Arc<Shared>) -> String {
@@ -45,15 +46,17 @@ fn keys(section: &Section) -> Vec<String> {
         .iter()
         .map(|entry| entry.key.clone())
         .collect();
+    if section.shared.overrides.is_empty() {
+        return keys;
+    }
     let depth = section.path.len();
+    let mut seen: BTreeSet<String> = keys.iter().cloned().collect();
     let mut add = |path: &[String], key: &str| {
-        let inside = path.starts_with(&section.path);
-        let name = if inside {
-            path.get(depth).map_or(key, String::as_str)
-        } else {
-            ""
-        };
-        if inside && !name.is_empty() && section.has(name) && !keys.iter().any(|key| key == name) {
+        if !path.starts_with(&section.path) {
+            return;
+        }
+        let name = path.get(depth).map_or(key, String::as_str);
+        if !name.is_empty() && seen.insert(name.to_owned()) && section.has(name) {
             keys.push(name.to_owned());
         }
     };
@@ -73,7 +76,7 @@ fn line(section: &Section, key: &str, node: &Node, out: &mut String) {
     if node.broken {
         let mut name = String::new();
         push_key(&mut name, key);
-        out.push_str(&format!("# {name} cannot be read: {}\n", node.origin));
+        comment(&format!("{name} cannot be read: {}", node.origin), out);
         return;
     }
     let hide = section.is_hidden(key, node);
@@ -89,10 +92,18 @@ fn line(section: &Section, key: &str, node: &Node, out: &mut String) {
         None
     };
     value(parsed.as_ref().unwrap_or(node), hide, out);
+    out.push_str("  ");
     match &node.origin {
         Origin::File { file, line, .. } => comment(&format!("{file}:{line}"), out),
         Origin::Variable(name) => comment(name, out),
     }
+}
+
+/// Names of files and variables may hold anything but must not end the comment.
+fn comment(text: &str, out: &mut String) {
+    out.push_str("# ");
+    out.extend(text.chars().map(|c| if c.is_control() { '?' } else { c }));
+    out.push('\n');
 }
 
 fn value(node: &Node, hide: bool, out: &mut String) {

@@ -60,6 +60,7 @@ pub(super) fn without_bare_keys<'t>(source: &Source<'t>) -> (Cow<'t, str>, Vec<t
         .iter()
         .map(|error| source.line_start(source.line(error.span().map_or(0, |span| span.start))))
         .collect();
+    bare.sort_unstable();
     bare.dedup();
     let mut text = String::with_capacity(source.text.len());
     for start in bare {

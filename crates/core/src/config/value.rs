@@ -327,6 +327,15 @@ fn reference_mistake(
         .with_suggestion(suggestion)
 }
 
+/// `in [channel.orders]`, or words for the root.
+pub(super) fn within<S: AsRef<str>>(path: &[S]) -> String {
+    if path.is_empty() {
+        "at the top level".to_owned()
+    } else {
+        format!("in {}", place_name(path))
+    }
+}
+
 /// `[channel.orders]`, or words for the root.
 pub(super) fn place_name<S: AsRef<str>>(path: &[S]) -> String {
     if path.is_empty() {

@@ -53,7 +53,7 @@ impl Bounds {
     /// Reads the keys that every transport with an exchange shares: `queue_messages`, `queue_bytes`, `max_attempts`,
     /// `backoff`, `max_backoff` and `command_workers`. What is wrong is noted in the section.
     #[must_use]
-    pub fn read(section: &Section, default: Self) -> Self {
+    pub fn read(section: &Section, default: &Self) -> Self {
         let waits = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
         Self {
             max_messages: section
@@ -76,7 +76,7 @@ impl Bounds {
             command_workers: section
                 .integer("command_workers", 1..=10_000)
                 .unwrap_or(default.command_workers),
-            ..default
+            ..default.clone()
         }
     }
 }

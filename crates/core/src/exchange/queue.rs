@@ -111,9 +111,9 @@ impl Queue {
 
     fn wake(&self) {
         if self.wake_all {
-            self.arrived.notify_waiters()
+            self.arrived.notify_waiters();
         } else {
-            self.arrived.notify_one()
+            self.arrived.notify_one();
         }
     }
 

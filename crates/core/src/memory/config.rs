@@ -45,7 +45,7 @@ impl MemoryConfig {
                 .map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
         };
         let max_payload = bytes("max_payload", default.max_payload);
-        let bounds = Bounds::read(section, default.bounds);
+        let bounds = Bounds::read(section, &default.bounds);
         Self {
             hub: section.string("hub").unwrap_or(default.hub),
             max_payload,

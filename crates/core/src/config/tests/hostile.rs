@@ -115,7 +115,7 @@ fn random_variables() {
         "HOSTS",
         "REQUIRE",
     ];
-    for _ in 0..5_000 {
+    for _ in 0..1_000 {
         let mut environment = Environment::new();
         for _ in 0..=dice.roll(5) {
             let mut name = "POLYWIRE".to_owned();
