@@ -3,6 +3,8 @@
 use std::fmt;
 use std::panic::Location;
 
+use polywire_core::Error;
+
 /// What a case ends with.
 pub type Checked<T = ()> = Result<T, Failure>;
 
@@ -42,6 +44,16 @@ impl fmt::Display for Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The error of what must not succeed.
+#[track_caller]
+pub(crate) fn error_of<T>(what: &str, result: Result<T, Error>) -> Checked<Error> {
+    // Not `map_or_else`: a closure has no caller to name.
+    match result {
+        Ok(_) => Err(Failure::new(format!("{what} succeeded"))),
+        Err(error) => Ok(error),
     }
 }
 

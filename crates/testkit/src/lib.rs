@@ -7,17 +7,21 @@
 
 mod case;
 mod cases;
+mod ends;
 mod factory;
 mod failure;
 mod harness;
+mod lie;
 pub mod mock;
 mod refusal;
 pub mod sample;
 mod stage;
 pub mod table;
+pub mod twist;
 
 pub use case::{Case, Claim, Facility, Report, Verdict};
 pub use cases::all as cases;
+pub use ends::Ends;
 pub use factory::{Facilities, Factory, World, WorldOptions};
 pub use failure::{Checked, Failure};
 pub use harness::main;

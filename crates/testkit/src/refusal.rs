@@ -11,25 +11,22 @@ use crate::stage::{Stage, bare};
 
 /// Checks that what is not claimed is refused: a verb with `Unsupported`, a quality by not meeting the need for it.
 pub(crate) async fn verify(stage: &Stage, claim: Claim) -> Checked {
-    let capability = stage.capability();
+    let (capability, consumer) = (stage.capability(), stage.consumer());
     match claim {
         Claim::Call => {
             let message = bare(Kind::Operation, interaction::ECHO, "^1.4", "{}")?;
-            let called = stage.consumer().call(message);
-            unsupported("call", stage.within("the refusal", called).await?.map(drop))
+            let result = stage.within("the refusal", consumer.call(message)).await?;
+            unsupported("call", result.map(drop))
         }
         Claim::Send => {
             let message = bare(Kind::Command, interaction::NOTE, "^1.4", "{}")?;
-            let sent = stage.consumer().send(message);
-            unsupported("send", stage.within("the refusal", sent).await?.map(drop))
+            let result = stage.within("the refusal", consumer.send(message)).await?;
+            unsupported("send", result.map(drop))
         }
         Claim::Discover => {
-            let consumer = stage.consumer();
-            let discovered = consumer.discover(&CONTRACT);
-            unsupported(
-                "discover",
-                stage.within("the refusal", discovered).await?.map(drop),
-            )
+            let asked = async { consumer.discover(&CONTRACT).await };
+            let result = stage.within("the refusal", asked).await?;
+            unsupported("discover", result.map(drop))
         }
         Claim::Events => events(stage).await,
         Claim::Order => {
@@ -56,11 +53,9 @@ async fn events(stage: &Stage) -> Checked {
         let mut message = bare(Kind::Event, interaction::HAPPENED, "^1.4", "{}")?;
         let stamp: Option<&Arc<Stamp>> = served.stamp(&Edition::V1_4.version()?);
         message.head.stamp = stamp.cloned();
-        let published = stage.provider().publish(message);
-        unsupported(
-            "publish",
-            stage.within("the refusal", published).await?.map(drop),
-        )?;
+        let provider = stage.provider();
+        let result = stage.within("the refusal", provider.publish(message)).await?;
+        unsupported("publish", result.map(drop))?;
     }
     if !capability.subscribe.is_available() {
         let subscription = Subscription {
@@ -70,11 +65,9 @@ async fn events(stage: &Stage) -> Checked {
             requirement: Requirement::parse_list(CONTRACT, "^1.4")?,
             prefetch: 1,
         };
-        let subscribed = stage.consumer().subscribe(subscription);
-        unsupported(
-            "subscribe",
-            stage.within("the refusal", subscribed).await?.map(drop),
-        )?;
+        let consumer = stage.consumer();
+        let joined = stage.within("the refusal", consumer.subscribe(subscription)).await?;
+        unsupported("subscribe", joined.map(drop))?;
     }
     Ok(())
 }

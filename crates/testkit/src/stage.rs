@@ -6,17 +6,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use polywire_contract::{Name, Requirement};
 use polywire_core::{
-    Capability, Channel, Deliveries, Delivery, Head, Kind, Message, Policy, Publisher, Service,
-    Session, Subscription, Versions,
+    Capability, Channel, Deliveries, Delivery, Head, Kind, Letter, Letters, Message, Policy,
+    Publisher, Service, Session, Shelf, Subscription, Versions,
 };
 use tokio::time::timeout;
 
 use crate::factory::{World, WorldOptions};
-use crate::failure::{Checked, Failure};
+use crate::failure::{Checked, Failure, check_eq};
 use crate::sample::{CONTRACT, Edition, Probe, Sample, interaction};
 
 /// A world, and short ways to serve and to connect in it.
-pub struct Stage {
+pub(crate) struct Stage {
     world: Box<dyn World>,
     options: WorldOptions,
     patience: Duration,
@@ -73,8 +73,19 @@ impl Stage {
         Ok(channel)
     }
 
-    pub(crate) async fn restart_provider(&self) -> Checked<Arc<dyn Channel>> {
-        Ok(self.world.restart_provider().await?)
+    /// Ends the provider and starts it again, serving those versions. One that is not durable is drained first: what it
+    /// accepted has no other place.
+    pub(crate) async fn serve_again(&self, editions: &[Edition]) -> Checked<Served> {
+        if !self.capability().durable {
+            self.within("the end of draining", self.provider().drain())
+                .await??;
+        }
+        let channel = self
+            .within("a restart", self.world.restart_provider())
+            .await??;
+        let probe = self.probe();
+        let service = self.service(editions, &probe)?;
+        self.serve_on(channel, service, probe).await
     }
 
     /// Waits for something, within the suite's patience.
@@ -189,6 +200,35 @@ impl Stage {
         self.within("a delivery", deliveries.next())
             .await?
             .ok_or_else(|| Failure::new("the stream ended while the channel is open"))
+    }
+
+    /// The shelves that either end can reach; an end that can set messages aside must let an operator find them.
+    pub(crate) fn letters(&self) -> Checked<Arc<dyn Letters>> {
+        let letters = self.provider().letters();
+        letters
+            .or_else(|| self.consumer().letters())
+            .ok_or_else(|| Failure::new("neither end can reach the messages set aside"))
+    }
+
+    /// Waits until that many messages stand on a shelf, and gives them.
+    pub(crate) async fn shelved(&self, shelf: Shelf, count: usize) -> Checked<Vec<Letter>> {
+        let letters = self.letters()?;
+        let all = async {
+            // A shelf tells nobody what is put on it, so it is looked at again and again, within a bound.
+            let mut look = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                look.tick().await;
+                let found = letters.list(shelf, 1000).await?;
+                if found.len() >= count {
+                    return Ok::<_, Failure>(found);
+                }
+            }
+        };
+        let found = self
+            .within(&format!("{count} letters on the {shelf} shelf"), all)
+            .await??;
+        check_eq!(found.len(), count, "letters on the {shelf} shelf");
+        Ok(found)
     }
 
     /// Closes every end.

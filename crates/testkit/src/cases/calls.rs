@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use polywire_core::{CallError, CallOptions, Dispatched, ErrorKind, Kind, Outcome};
 
+use super::{UNICODE, echo, mebibyte};
 use crate::case::cases;
-use crate::failure::{Checked, Failure, check, check_eq};
+use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ECHO, EXPLODE, INSPECT, MEET, RAW, SIZE, WAIT};
-use crate::sample::{Echo, Echoed, Edition, Filler, Meet, Nothing, SampleError, Seen, Size};
+use crate::sample::{Edition, Filler, Meet, Nothing, SampleError, Seen, Size};
 use crate::stage::{Stage, bare};
 
 cases! { "calls":
@@ -31,9 +32,6 @@ cases! { "calls":
     too_large_a_reply_is_an_error needs [Call] with small;
 }
 
-/// Texts of several scripts, of several planes, and with every character that JSON escapes.
-pub(super) const UNICODE: &str = "Grüße, Ωμέγα, 日本語, עברית, 👩‍👩‍👧‍👦, \u{0}\u{1f}\u{7f}\u{85}\u{2028}\u{feff}\u{10ffff} \"\\/\r\n\t";
-
 fn small() -> crate::factory::WorldOptions {
     crate::factory::WorldOptions {
         max_payload: 64 * 1024,
@@ -41,21 +39,10 @@ fn small() -> crate::factory::WorldOptions {
     }
 }
 
-async fn echo(stage: &Stage, text: &str, number: u64) -> Checked<Echoed> {
-    let session = stage.session(Edition::V1_4)?;
-    let request = Echo {
-        text: text.to_owned(),
-        number,
-    };
-    Ok(session
-        .request::<_, Echoed, SampleError>(ECHO, &request)
-        .await?)
-}
-
 /// Any Unicode text and the largest number come back as they went.
 async fn round_trip_unicode(stage: Arc<Stage>) -> Checked {
     stage.serve(&[Edition::V1_4]).await?;
-    let echoed = echo(&stage, UNICODE, u64::MAX).await?;
+    let echoed = echo(&stage.session(Edition::V1_4)?, UNICODE, u64::MAX).await?;
     check_eq!(echoed.text, UNICODE, "the text");
     check_eq!(echoed.number, u64::MAX, "the number");
     check_eq!(echoed.by, "1.4.0", "the version of the handler");
@@ -95,8 +82,8 @@ async fn round_trip_every_byte(stage: Arc<Stage>) -> Checked {
 /// A mebibyte of text comes back whole.
 async fn round_trip_a_mebibyte(stage: Arc<Stage>) -> Checked {
     stage.serve(&[Edition::V1_4]).await?;
-    let text = "0123456789abcdef".repeat(64 * 1024);
-    let echoed = echo(&stage, &text, 0).await?;
+    let text = mebibyte();
+    let echoed = echo(&stage.session(Edition::V1_4)?, &text, 0).await?;
     check_eq!(echoed.text.len(), text.len(), "the length");
     check!(echoed.text == text, "the text changed on its way");
     Ok(())
@@ -177,11 +164,7 @@ async fn the_caller_is_told_at_its_deadline(stage: Arc<Stage>) -> Checked {
         .with(CallOptions::new().deadline(given));
     let start = Instant::now();
     let called = session.call(WAIT, Bytes::from_static(b"{}"));
-    let error = stage
-        .within("an answer", called)
-        .await?
-        .err()
-        .ok_or_else(|| Failure::new("the handler waits and was answered"))?;
+    let error = error_of("a call that waits", stage.within("an answer", called).await?)?;
     let took = start.elapsed();
     check_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     check_eq!(error.attempted(), Some("call conformance.wait"), "{error}");
@@ -198,11 +181,8 @@ async fn the_handler_is_cancelled_at_the_deadline(stage: Arc<Stage>) -> Checked 
     let mut message = bare(Kind::Operation, WAIT, "^1.4", "{}")?;
     message.head.deadline = Some(tokio::time::Instant::now() + Duration::from_millis(300));
     let consumer = stage.consumer();
-    let error = stage
-        .within("an answer", consumer.call(message))
-        .await?
-        .err()
-        .ok_or_else(|| Failure::new("the handler waits and was answered"))?;
+    let answer = stage.within("an answer", consumer.call(message)).await?;
+    let error = error_of("a call that waits", answer)?;
     check_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     check!(error.dispatched() != Dispatched::No, "it ran: {error:?}");
     served
@@ -217,14 +197,11 @@ async fn a_deadline_in_the_past_runs_nothing(stage: Arc<Stage>) -> Checked {
     let mut message = bare(Kind::Operation, ECHO, "^1.4", r#"{"text":"late"}"#)?;
     message.head.deadline = Some(tokio::time::Instant::now());
     let consumer = stage.consumer();
-    let error = stage
-        .within("a refusal", consumer.call(message))
-        .await?
-        .err()
-        .ok_or_else(|| Failure::new("a late message was answered"))?;
+    let answer = stage.within("a refusal", consumer.call(message)).await?;
+    let error = error_of("a late call", answer)?;
     check_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     // A later call is answered after anything the late one could have started.
-    echo(&stage, "in time", 1).await?;
+    echo(&stage.session(Edition::V1_4)?, "in time", 1).await?;
     check_eq!(served.probe.count(&ECHO), 1, "handlers that ran");
     Ok(())
 }
@@ -233,7 +210,8 @@ async fn a_deadline_in_the_past_runs_nothing(stage: Arc<Stage>) -> Checked {
 async fn a_dropped_call_cancels_the_handler(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
     let session = stage.session(Edition::V1_4)?;
-    let call = tokio::spawn(async move { session.call(WAIT, Bytes::from_static(b"{}")).await });
+    let caller = session.clone();
+    let call = tokio::spawn(async move { caller.call(WAIT, Bytes::from_static(b"{}")).await });
     served
         .probe
         .until("the start of the handler", |log| log.count(&WAIT) == 1)
@@ -243,7 +221,7 @@ async fn a_dropped_call_cancels_the_handler(stage: Arc<Stage>) -> Checked {
         .probe
         .until("the end of the handler", |log| log.cancelled == 1)
         .await?;
-    echo(&stage, "after", 1).await?;
+    echo(&session, "after", 1).await?;
     Ok(())
 }
 
@@ -258,9 +236,7 @@ async fn a_panic_is_internal_to_its_caller(stage: Arc<Stage>) -> Checked {
         .until("the start of a handler", |log| log.count(&WAIT) == 1)
         .await?;
     let exploded = session.call(EXPLODE, Bytes::from_static(b"{}")).await;
-    let error = exploded
-        .err()
-        .ok_or_else(|| Failure::new("a panic was answered"))?;
+    let error = error_of("a call whose handler panics", exploded)?;
     check_eq!(error.kind(), ErrorKind::Internal, "{error}");
     check!(error.dispatched() != Dispatched::No, "it ran: {error:?}");
     check!(
@@ -269,7 +245,7 @@ async fn a_panic_is_internal_to_its_caller(stage: Arc<Stage>) -> Checked {
     );
     served.probe.open();
     stage.within("the other answer", waiting).await???;
-    echo(&stage, "after", 1).await?;
+    echo(&session, "after", 1).await?;
     Ok(())
 }
 
@@ -279,11 +255,8 @@ async fn too_large_a_request_is_refused_before_it_is_sent(stage: Arc<Stage>) -> 
     let limit = stage.capability().max_payload;
     check_eq!(limit, stage.options().max_payload, "the bound as claimed");
     let session = stage.session(Edition::V1_4)?;
-    let error = session
-        .call(RAW, vec![b' '; limit + 1].into())
-        .await
-        .err()
-        .ok_or_else(|| Failure::new("it was answered"))?;
+    let called = session.call(RAW, vec![b' '; limit + 1].into()).await;
+    let error = error_of("a call beyond the bound", called)?;
     check_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
     let text = format!(
@@ -308,11 +281,7 @@ async fn too_large_a_request_is_refused_by_the_service(stage: Arc<Stage>) -> Che
     stage.serve_on(stage.provider(), service, probe.clone()).await?;
     let session = stage.session(Edition::V1_4)?;
     let called = session.call(RAW, vec![b' '; 1001].into());
-    let error = stage
-        .within("a refusal", called)
-        .await?
-        .err()
-        .ok_or_else(|| Failure::new("it was answered"))?;
+    let error = error_of("a call beyond the bound", stage.within("a refusal", called).await?)?;
     check_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
     check_eq!(probe.count(&RAW), 0, "handlers that ran");
@@ -324,8 +293,10 @@ async fn too_large_a_request_is_refused_by_the_service(stage: Arc<Stage>) -> Che
 async fn too_large_a_reply_is_an_error(stage: Arc<Stage>) -> Checked {
     stage.serve(&[Edition::V1_4]).await?;
     let session = stage.session(Edition::V1_4)?;
-    let bytes = stage.capability().max_payload + 1;
-    let asked = session.request::<_, Filler, SampleError>(SIZE, &Size { bytes });
+    let size = Size {
+        bytes: stage.capability().max_payload + 1,
+    };
+    let asked = session.request::<_, Filler, SampleError>(SIZE, &size);
     let error = match stage.within("an answer", asked).await? {
         Err(CallError::Wire(error)) => error,
         Err(error) => return Err(error.into()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use polywire_contract::{Contract, ContractError, InteractionInfo, Name, Version};
-use polywire_core::EventType;
+use polywire_core::{Error, ErrorKind, EventType, Result};
 use serde_json::Value;
 
 use super::payload::{
@@ -165,21 +165,21 @@ pub struct Happened2;
 impl EventType for Happened1 {
     type Payload = Happening;
     const NAME: Name = interaction::HAPPENED;
-    fn contract() -> Arc<Contract> {
-        constant(Edition::V1_5)
+    fn contract() -> Result<Arc<Contract>> {
+        document(Edition::V1_5)
     }
 }
 
 impl EventType for Happened2 {
     type Payload = Happening2;
     const NAME: Name = interaction::HAPPENED;
-    fn contract() -> Arc<Contract> {
-        constant(Edition::V2)
+    fn contract() -> Result<Arc<Contract>> {
+        document(Edition::V2)
     }
 }
 
-fn constant(edition: Edition) -> Arc<Contract> {
+fn document(edition: Edition) -> Result<Arc<Contract>> {
     edition
         .contract()
-        .unwrap_or_else(|error| unreachable!("a constant of the suite: {error}"))
+        .map_err(|error| Error::new(ErrorKind::Config, error.to_string()).caused_by(error))
 }

@@ -115,8 +115,8 @@ impl Sample {
 }
 
 impl Provider for Sample {
-    fn contract(&self) -> Arc<Contract> {
-        self.contract.clone()
+    fn contract(&self) -> Result<Arc<Contract>> {
+        Ok(self.contract.clone())
     }
 
     fn handle<'a>(&'a self, cx: &'a Context, body: Bytes) -> BoxFuture<'a, Result<Answer>> {
