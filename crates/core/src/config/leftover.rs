@@ -4,9 +4,8 @@ use super::document::{Kind, Opened, Shared};
 use super::environment::{Override, variable_name};
 use super::mistake::Mistake;
 use super::nearest::nearest;
-use super::section::Section;
 use super::source::{Origin, dotted, quoted};
-use super::value::{Entry, Value, place_name};
+use super::value::{Entry, Value, place_name, within};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -34,17 +33,23 @@ pub(super) fn unknown(shared: &Shared) -> Vec<Mistake> {
                 closed.insert(&path[..]);
                 any_name.insert(&path[..]);
             }
-            Opened::Finished(section) => {
-                closed.insert(&section.path[..]);
-                finished.insert(&section.path[..], section);
+            Opened::Finished(path, table) => {
+                closed.insert(&path[..]);
+                finished.insert(&path[..], table);
             }
         }
     }
 
     let mut mistakes = Vec::new();
-    for (path, section) in &finished {
+    for (path, table) in &finished {
         if !any_name.contains(path) {
-            unknown_keys(section, &keys, &mut mistakes);
+            let none = BTreeMap::new();
+            let valid = keys.get(path).unwrap_or(&none);
+            let unknown = table
+                .entries
+                .iter()
+                .filter(|entry| !entry.node.broken && !valid.contains_key(entry.key.as_str()));
+            mistakes.extend(unknown.map(|entry| unknown_key(shared, path, entry, valid)));
         }
     }
     for variable in shared.overrides.values() {
@@ -68,24 +73,13 @@ pub(super) fn unknown(shared: &Shared) -> Vec<Mistake> {
     mistakes
 }
 
-fn unknown_keys(section: &Section, keys: &Keys<'_>, mistakes: &mut Vec<Mistake>) {
-    let none = BTreeMap::new();
-    let valid = keys.get(&section.path[..]).unwrap_or(&none);
-    for entry in &section.table.entries {
-        if entry.node.broken || valid.contains_key(entry.key.as_str()) {
-            continue;
-        }
-        let is_section = section.path.is_empty() && matches!(entry.node.value, Value::Table(_));
-        mistakes.push(unknown_key(section, entry, valid, is_section));
-    }
-}
-
 fn unknown_key(
-    section: &Section,
+    shared: &Shared,
+    path: &[String],
     entry: &Entry,
     valid: &BTreeMap<&str, bool>,
-    is_section: bool,
 ) -> Mistake {
+    let is_section = path.is_empty() && matches!(entry.node.value, Value::Table(_));
     let near = nearest(&entry.key, valid.keys().copied());
     let show = |key: &str| {
         if is_section {
@@ -98,15 +92,12 @@ fn unknown_key(
     let what = if is_section {
         format!("unknown section {}", show(&entry.key))
     } else {
-        format!(
-            "unknown key {} in {}",
-            show(&entry.key),
-            place_name(&section.path)
-        )
+        format!("unknown key {} {}", show(&entry.key), within(path))
     };
-    let message = format!("{what}:{hint} {}", valid_list(&section.path, valid));
-    Mistake::at(&section.shared.file, &entry.key_origin, message)
-        .with_key(section.dotted_key(&entry.key))
+    let message = format!("{what}:{hint} {}", valid_list(path, valid));
+    let key = path.iter().map(String::as_str).chain([entry.key.as_str()]);
+    Mistake::at(&shared.file, &entry.key_origin, message)
+        .with_key(dotted(key))
         .with_suggestion(near)
 }
 
@@ -139,8 +130,8 @@ fn unknown_variable(
     let none = BTreeMap::new();
     let valid = keys.get(path).unwrap_or(&none);
     let message = format!(
-        "sets no key in {}:{hint} {}",
-        place_name(path),
+        "sets no key {}:{hint} {}",
+        within(path),
         valid_list(path, valid)
     );
     let origin = Origin::Variable(Arc::clone(&variable.name));

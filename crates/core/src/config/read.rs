@@ -7,7 +7,7 @@ use super::quantity::{parse_duration, parse_size, show_duration, show_size};
 use super::secret::{Secret, redact_url_passwords};
 use super::section::Section;
 use super::source::{Origin, quoted};
-use super::value::{Node, Value, place_name};
+use super::value::{Node, Value, within};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -148,6 +148,13 @@ impl Section {
         })
     }
 
+    /// Several files or folders, each as [`Section::path`] reads one; the list is written as [`Section::list`] says.
+    pub fn paths(&self, key: &str) -> Option<Vec<PathBuf>> {
+        let folder = &self.shared.folder;
+        let texts = self.list(key)?;
+        Some(texts.iter().map(|text| folder.join(text)).collect())
+    }
+
     /// An IP address and a port.
     pub fn address(&self, key: &str) -> Option<SocketAddr> {
         let expected = "an IP address and port such as \"127.0.0.1:7411\"";
@@ -184,7 +191,7 @@ impl Section {
     }
 
     /// Several strings: an array, or one string for a list of one. A string from the environment is split at
-    /// commas, unless it is a TOML array.
+    /// commas, unless it is a TOML array. The list may be empty.
     pub fn list(&self, key: &str) -> Option<Vec<String>> {
         self.list_separated_by(key, ',')
     }
@@ -233,10 +240,10 @@ impl Section {
             }
             let hide = self.is_hidden(key, item);
             let message = format!(
-                "item {} of {} in {} is {}: expected a string",
+                "item {} of {} {} is {}: expected a string",
                 index + 1,
                 quoted(key),
-                place_name(&self.path),
+                within(&self.path),
                 item.describe(hide)
             );
             self.shared.mistakes.push(

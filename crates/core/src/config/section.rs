@@ -5,9 +5,9 @@ use super::environment::upper;
 use super::lookup::{Inner, new_name};
 use super::mistake::Mistake;
 use super::nearest::nearest;
-use super::secret::{HIDDEN, names_a_secret};
+use super::secret::{HIDDEN, names_a_secret, redact_url_passwords};
 use super::source::{Origin, dotted, quoted};
-use super::value::{Node, Table, Value, place_name};
+use super::value::{Node, Table, Value, place_name, within};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -163,9 +163,9 @@ impl Section {
                     format!(": expected {}", asked.expected)
                 });
             let message = format!(
-                "missing key {} in {}{expected}",
+                "missing key {} {}{expected}",
                 quoted(key),
-                place_name(&self.path)
+                within(&self.path)
             );
             let mistake = Mistake::at(&self.shared.file, &self.table.origin, message);
             self.shared
@@ -210,20 +210,19 @@ impl Section {
     ///
     /// [`Document::finish`]: super::Document::finish
     pub fn finish(&self) {
-        self.shared.opened.push(Opened::Finished(self.clone()));
+        let (path, table) = (Arc::clone(&self.path), Arc::clone(&self.table));
+        self.shared.opened.push(Opened::Finished(path, table));
     }
 
     fn report(&self, key: &str, message: String, suggestion: Option<String>) {
         let node = self.effective(key);
-        let mut message = message;
-        let mut found = None;
-        if let Some(node) = &node {
-            let hide = self.is_hidden(key, node);
-            found = Some(node.shown(hide));
-            if hide {
-                message = without_texts(message, node);
-            }
-        }
+        let hide = node.as_ref().is_some_and(|node| self.is_hidden(key, node));
+        let found = node.as_ref().map(|node| node.shown(hide));
+        let message = match &node {
+            Some(node) if hide => without_texts(message, node),
+            _ => message,
+        };
+        let message = redact_url_passwords(&message);
         let origin = node.map_or_else(|| self.table.origin.clone(), |node| node.origin.clone());
         self.shared.mistakes.push(
             Mistake::at(&self.shared.file, &origin, message)
@@ -270,9 +269,9 @@ impl Section {
             format!("did you mean {}? ", quoted(near))
         });
         let message = format!(
-            "{} in {} is {}: {hint}expected {expected}",
+            "{} {} is {}: {hint}expected {expected}",
             quoted(key),
-            place_name(&self.path),
+            within(&self.path),
             node.describe(hide),
         );
         self.shared.mistakes.push(

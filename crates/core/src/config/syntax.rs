@@ -1,9 +1,8 @@
 //! What the TOML parser complains about, in our words.
 
 use super::mistake::Mistake;
-use super::secret::names_a_secret;
+use super::secret::{names_a_secret, redact_url_passwords};
 use super::source::{Source, quoted};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -11,16 +10,27 @@ use toml::de::{DeTable, DeValue};
 /// Longer dotted keys are not handed to the parser, which recurses over them.
 const MAX_DOTS: usize = 32;
 
+/// A row of dots may decorate a comment.
+const MAX_COMMENT_DOTS: usize = 512;
+
 /// A line with more dots in one key than any real file has.
 pub(super) fn too_deep(text: &str) -> Option<usize> {
     let mut dots = 0;
     let mut gap = false;
+    let mut most = MAX_DOTS;
+    let mut line_begins = true;
     for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'\n' => most = MAX_DOTS,
+            b'#' if line_begins => most = MAX_COMMENT_DOTS,
+            _ => {}
+        }
+        line_begins = byte == b'\n' || line_begins && byte.is_ascii_whitespace();
         match byte {
             b'.' => {
                 dots += 1;
                 gap = false;
-                if dots > MAX_DOTS {
+                if dots > most {
                     return Some(at);
                 }
             }
@@ -47,31 +57,29 @@ fn ends_in_dot(before: &[u8]) -> bool {
     before.trim_ascii_end().last() == Some(&b'.')
 }
 
-/// The text with lines that are a key and nothing else blanked, and the complaints about those lines.
-///
-/// The parser gives up on everything after such a line, and a forgotten `=` must not hide the other mistakes.
-pub(super) fn without_bare_keys<'t>(source: &Source<'t>) -> (Cow<'t, str>, Vec<toml::de::Error>) {
-    let (_, mut errors) = DeTable::parse_recoverable(source.text);
-    errors.retain(|error| error.message().starts_with("key with no value"));
-    if errors.is_empty() {
-        return (Cow::Borrowed(source.text), errors);
-    }
-    let mut bare: Vec<usize> = errors
+/// Whether a line is a key and nothing else. The parser gives up on everything after such a line, but a forgotten
+/// `=` must not hide the other mistakes.
+pub(super) fn is_bare_key(error: &toml::de::Error) -> bool {
+    error.message().starts_with("key with no value")
+}
+
+/// The text with the lines that the errors are on blanked, every other offset as it was.
+pub(super) fn without_lines(source: &Source<'_>, errors: &[toml::de::Error]) -> String {
+    let mut lines: Vec<usize> = errors
         .iter()
         .map(|error| source.line_start(source.line(error.span().map_or(0, |span| span.start))))
         .collect();
-    bare.sort_unstable();
-    bare.dedup();
+    lines.sort_unstable();
+    lines.dedup();
     let mut text = String::with_capacity(source.text.len());
-    for start in bare {
+    for start in lines {
         let kept = source.text.get(text.len()..start).unwrap_or("");
         text.push_str(kept);
-        // Offsets have to stay as they are.
         text.push_str(&" ".repeat(source.line_text(start).len()));
     }
     let rest = source.text.get(text.len()..).unwrap_or("");
     text.push_str(rest);
-    (Cow::Owned(text), errors)
+    text
 }
 
 /// The complaints, and the lines whose values are not to be trusted because of them.
@@ -101,14 +109,21 @@ pub(super) fn translate(
 }
 
 fn unquoted(source: &Source<'_>, span: &Range<usize>) -> String {
-    let key = source.line_text(span.start).split('=').next().unwrap_or("");
+    // From the line of the last `=` before the value: its key says whether the value is a secret.
+    let before = source.text.get(..span.start).unwrap_or("");
+    let from = source.line_start(source.line(before.rfind('=').unwrap_or(0)));
+    let mut words = before
+        .get(from..)
+        .unwrap_or("")
+        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-'));
     let text = source.text.get(span.clone()).unwrap_or("");
     if text.is_empty() {
         "value is missing: write it after the =, text in double quotes".to_owned()
-    } else if names_a_secret(key.trim()) || text.len() > 80 {
+    } else if words.any(names_a_secret) || text.len() > 80 {
         "text has to be in double quotes".to_owned()
     } else {
-        format!("{text} is not quoted: write {}", quoted(text))
+        let text = redact_url_passwords(text);
+        format!("{text} is not quoted: write {}", quoted(&text))
     }
 }
 

@@ -313,7 +313,7 @@ fn reference_mistake(
             None,
         ),
     };
-    let within = source
+    let offset = source
         .text
         .get(span.clone())
         .and_then(|raw| raw.find(&reference))
@@ -321,8 +321,8 @@ fn reference_mistake(
     let (last, tables) = key
         .split_last()
         .map_or(("", &[][..]), |(last, tables)| (*last, tables));
-    let message = format!("{} in {}: {message}", quoted(last), place_name(tables));
-    Mistake::at(&source.file, &source.origin(span.start + within), message)
+    let message = format!("{} {}: {message}", quoted(last), within(tables));
+    Mistake::at(&source.file, &source.origin(span.start + offset), message)
         .with_key(dotted(key.iter().copied()))
         .with_suggestion(suggestion)
 }

@@ -121,15 +121,15 @@ fn wrong_variables_are_told_about() {
         ),
         (
             &[("POLYWIRE_CHANEL_ORDERS_TRANSPORT", "memory")],
-            "POLYWIRE_CHANEL_ORDERS_TRANSPORT: sets no key in the top level: did you mean POLYWIRE_CHANNEL_ORDERS_TRANSPORT? valid sections: channel, service, transport",
+            "POLYWIRE_CHANEL_ORDERS_TRANSPORT: sets no key at the top level: did you mean POLYWIRE_CHANNEL_ORDERS_TRANSPORT? valid sections: channel, service, transport",
         ),
         (
             &[("POLYWIRE_X", "1")],
-            "POLYWIRE_X: sets no key in the top level: valid sections: channel, service, transport",
+            "POLYWIRE_X: sets no key at the top level: valid sections: channel, service, transport",
         ),
         (
             &[("POLYWIRE_SERVICE", "shop")],
-            "POLYWIRE_SERVICE: \"service\" in the top level is string \"shop\": expected an inline table such as { name = \"value\" }",
+            "POLYWIRE_SERVICE: \"service\" at the top level is string \"shop\": expected an inline table such as { name = \"value\" }",
         ),
         (
             &[("POLYWIRE_CHANNEL_ORDERS_TIMEOUT", "fast")],

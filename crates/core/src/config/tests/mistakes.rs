@@ -24,7 +24,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "name = \"shop\"\n",
-        "polywire.toml:1:1: unknown key \"name\" in the top level: valid sections: channel, service, transport",
+        "polywire.toml:1:1: unknown key \"name\" at the top level: valid sections: channel, service, transport",
     ),
     (
         "[transport.http.tls]\ncrt = \"a\"\n",

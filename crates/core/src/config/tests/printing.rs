@@ -70,6 +70,8 @@ listen = "amqp://guest:hunter2@host"
 hosts = [1, "${COUNT}"]
 url = { password = "hunter2" }
 max_body = "${COUNT}"
+tls = { token = hunter2 }
+type = amqp://guest:hunter2@host
 [channel.x]
 transport = "${WORD}"
 "#;
@@ -82,6 +84,7 @@ transport = "${WORD}"
         .section_or_empty("x");
     transport.mistake("ratio", "cannot use hunter2 here");
     transport.mistake("password", "\"hunter2\" is too short");
+    transport.mistake("url", "cannot reach amqp://guest:hunter2@host");
     let mistakes = document.finish().unwrap_err();
     let all = format!(
         "{mistakes}\n{mistakes:?}\n{}\n{}",
@@ -100,8 +103,10 @@ transport = "${WORD}"
         "polywire.toml:6:9: cannot use *** here",
         "polywire.toml:6:9: \"ratio\" in [transport.x] is string ***: expected a number",
         "polywire.toml:8:10: \"listen\" in [transport.x] is string \"amqp://guest:***@host\": expected an IP address and port such as \"127.0.0.1:7411\"",
+        "polywire.toml:10:7: cannot reach amqp://guest:***@host",
+        "polywire.toml:12:17: text has to be in double quotes",
         "polywire.toml:10:7: \"url\" in [transport.x] is table { password = *** }: expected a string",
-        "polywire.toml:13:13: \"transport\" in [channel.x] is string ***: expected one of \"amqp\", \"http\", \"memory\"",
+        "polywire.toml:15:13: \"transport\" in [channel.x] is string ***: expected one of \"amqp\", \"http\", \"memory\"",
     ] {
         assert!(
             mistakes.to_string().lines().any(|shown| shown == line),

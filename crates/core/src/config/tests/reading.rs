@@ -40,7 +40,8 @@ ratio = "0.5"
         Some(vec!["^2.0".to_owned(), "^1.2".to_owned()])
     );
     assert_eq!(section.one_of("word", &["http", "memory"]), Some("memory"));
-    assert_eq!(section.secret("token"), Some(Secret::new("hunter2")));
+    let token = section.secret("token");
+    assert_eq!(token.as_ref().map(Secret::expose), Some("hunter2"));
     assert_eq!(
         section.path("relative").as_deref(),
         Some(Path::new("etc/tls/cert.pem"))
@@ -64,7 +65,7 @@ fn tables_come_in_the_order_of_the_file() {
         .section_or_empty("channel")
         .sections()
         .iter()
-        .map(|section| section.dotted_name())
+        .map(Section::dotted_name)
         .collect();
     assert_eq!(names, ["channel.zebra", "channel.ant", "channel.moth"]);
 }
@@ -207,6 +208,15 @@ fn a_missing_file_says_what_one_looks_like() {
         here.display()
     );
     assert!(relative.starts_with(&start), "{relative}");
+}
+
+#[test]
+fn a_finished_document_is_freed() {
+    let document = parse("[service]\nname = \"shop\"\n");
+    assert_eq!(wrong(&document), "");
+    let shared = std::sync::Arc::downgrade(&document.shared);
+    drop(document);
+    assert_eq!(shared.strong_count(), 0);
 }
 
 #[test]
