@@ -10,7 +10,7 @@ use crate::capability::Capability;
 use crate::delivery::Deliveries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::letters::Letters;
-use crate::message::{Message, Receipt, Reply};
+use crate::message::{Message, Receipt, Reply, Token};
 use crate::service::Service;
 
 /// What a subscriber asks for.
@@ -26,6 +26,8 @@ pub struct Subscription {
     pub requirement: Requirement,
     /// How many deliveries may be unsettled in this member's hands, from 1.
     pub prefetch: usize,
+    /// The signed token of who subscribes.
+    pub token: Option<Token>,
 }
 
 /// Whether a channel does its work right now.

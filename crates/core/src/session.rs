@@ -243,6 +243,7 @@ impl Session {
             group: group.into().name()?,
             requirement: self.inner.requirement.clone(),
             prefetch: self.inner.policy.prefetch,
+            token: self.token().cloned(),
         };
         let deliveries = self
             .inner
@@ -255,6 +256,14 @@ impl Session {
             self.inner.requirement.clone(),
             self.inner.contract.clone(),
         ))
+    }
+
+    fn token(&self) -> Option<&Token> {
+        let own = self
+            .options
+            .as_ref()
+            .and_then(|options| options.own_token());
+        own.or(self.inner.policy.token.as_ref())
     }
 
     fn head(&self, kind: Kind, interaction: Name) -> Result<Head> {

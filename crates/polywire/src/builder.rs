@@ -39,12 +39,20 @@ enum Source {
     /// The one that `POLYWIRE_CONFIG` names, or `polywire.toml`.
     Default,
     File(PathBuf),
-    Text { name: String, text: String },
+    Text {
+        name: String,
+        text: String,
+    },
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { source: Source::Default, registry: default_registry(), environment: None, authenticator: None }
+        Self {
+            source: Source::Default,
+            registry: default_registry(),
+            environment: None,
+            authenticator: None,
+        }
     }
 
     /// Reads this file instead of the one that `POLYWIRE_CONFIG` names, or else `polywire.toml`.
@@ -56,7 +64,10 @@ impl Builder {
     /// Reads this text as if it stood in a file of that name, which need not exist. Paths in it are relative to the
     /// folder of the name.
     pub fn config_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
-        self.source = Source::Text { name: name.into(), text: text.into() };
+        self.source = Source::Text {
+            name: name.into(),
+            text: text.into(),
+        };
         self
     }
 
@@ -102,15 +113,23 @@ impl Builder {
     pub fn check(self) -> Report {
         let file = self.source_and_environment().0;
         match self.read() {
-            Ok((document, settings)) => Report::new(document.file(), &settings, document.finish().err()),
+            Ok((document, settings)) => {
+                Report::new(document.file(), &settings, document.finish().err())
+            }
             Err(mistakes) => Report::unread(&file, mistakes),
         }
     }
 
     fn source_and_environment(&self) -> (String, Environment) {
-        let environment = self.environment.clone().unwrap_or_else(Environment::process);
+        let environment = self
+            .environment
+            .clone()
+            .unwrap_or_else(Environment::process);
         let file = match &self.source {
-            Source::Default => environment.get(FILE_VARIABLE).unwrap_or(DEFAULT_FILE).to_owned(),
+            Source::Default => environment
+                .get(FILE_VARIABLE)
+                .unwrap_or(DEFAULT_FILE)
+                .to_owned(),
             Source::File(path) => path.display().to_string(),
             Source::Text { name, .. } => name.clone(),
         };
@@ -143,7 +162,10 @@ pub fn default_registry() -> Registry {
 
 /// Mistakes as the one error: its line is the first mistake, its source has them all.
 fn wrong(mistakes: Mistakes) -> Error {
-    let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+    let first = mistakes
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let first = first.lines().next().unwrap_or_default().to_owned();
     let text = match mistakes.count() {
         1 => first,

@@ -9,18 +9,22 @@ mod settings;
 mod wire;
 
 pub use builder::{Builder, default_registry};
+#[doc(hidden)]
+pub use polywire_core::__private;
+pub use polywire_core::contract::{self, NoMatch, Requirement, Version};
+pub use polywire_core::{self as core, config, memory};
+pub use polywire_core::{
+    ApplicationError, Authenticator, CallError, CallOptions, Caller, Capability, Change, Channel,
+    Context, ContractClient, ContractPublisher, Deliveries, Delivery, Deprecation, Dispatched,
+    Empty, Error, ErrorKind, EventType, Group, Health, Letter, Letters, Metadata, NoError, Payload,
+    Provider, Publisher, Receipt, Registry, Result, Service, Session, Shelf, Stamp, Subscriber,
+    Support, Token, Transport, TransportFactory, Trust, TypedDelivery, Verdict, Versions,
+};
 #[cfg(feature = "http")]
 pub use polywire_http as http;
-pub use polywire_core::contract::{self as contracts, NoMatch, Requirement, Version};
-pub use polywire_core::{
-    ApplicationError, Authenticator, CallError, CallOptions, Caller, Capability, Change, Channel, Context, ContractClient,
-    ContractPublisher, Delivery, Deprecation, Dispatched, Error, ErrorKind, Group, Health, Letter, Letters, Metadata, NoError,
-    Policy, Provider, Publisher, Receipt, Registry, Result, Service, Session, Shelf, Stamp, Subscriber, Support, Token,
-    Transport, TransportFactory, Trust, TypedDelivery, Verdict, Versions, config, memory,
-};
-pub use polywire_core as core;
 pub use polywire_layers as layers;
+pub use polywire_macros::{contract, error, payload};
 pub use provided::Provided;
 pub use report::{Candidate, ChannelReport, Report, TransportReport};
 pub use wire::Polywire;
-pub use {serde, serde_json};
+pub use {polywire_core::contract::schemars, serde, serde_json};

@@ -15,7 +15,11 @@ pub struct Provided {
 
 impl Provided {
     pub(crate) fn new(channel: Arc<dyn Channel>, service: Arc<Service>, timeout: Duration) -> Self {
-        Self { channel, service, timeout }
+        Self {
+            channel,
+            service,
+            timeout,
+        }
     }
 
     /// A generated publisher of the contract's events. An event published once reaches every track that is served and

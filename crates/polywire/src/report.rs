@@ -77,9 +77,22 @@ impl Report {
     }
 
     pub(crate) fn new(file: &str, settings: &Settings, mistakes: Option<Mistakes>) -> Self {
-        let channels: Vec<_> = settings.channels.iter().map(|(name, channel)| channel_report(name, channel, settings)).collect();
-        let transports = settings.transports.iter().map(|transport| transport_report(transport, &channels)).collect();
-        Self { service: Some(settings.service.name.clone()), channels, transports, ..Self::of_mistakes(file, mistakes) }
+        let channels: Vec<_> = settings
+            .channels
+            .iter()
+            .map(|(name, channel)| channel_report(name, channel, settings))
+            .collect();
+        let transports = settings
+            .transports
+            .iter()
+            .map(|transport| transport_report(transport, &channels))
+            .collect();
+        Self {
+            service: Some(settings.service.name.clone()),
+            channels,
+            transports,
+            ..Self::of_mistakes(file, mistakes)
+        }
     }
 
     /// The report of a file that could not be read.
@@ -100,11 +113,17 @@ impl Report {
 }
 
 fn channel_report(name: &str, channel: &ChannelSettings, settings: &Settings) -> ChannelReport {
-    let transport = channel.transport.as_deref().and_then(|name| settings.transport(name));
+    let transport = channel
+        .transport
+        .as_deref()
+        .and_then(|name| settings.transport(name));
     ChannelReport {
         name: name.to_owned(),
         contract: channel.contract.as_ref().map(ToString::to_string),
-        require: channel.require.as_ref().map(|require| require.list_text().to_owned()),
+        require: channel
+            .require
+            .as_ref()
+            .map(|require| require.list_text().to_owned()),
         transport: channel.transport.clone(),
         kind: transport.map(|transport| transport.kind.to_owned()),
         reason: channel.reason.clone(),
@@ -118,24 +137,44 @@ fn channel_report(name: &str, channel: &ChannelSettings, settings: &Settings) ->
 
 fn needs(channel: &ChannelSettings) -> BTreeMap<&'static str, String> {
     let need = &channel.need;
-    let flag = |on: bool| if on { "yes".to_owned() } else { "any".to_owned() };
+    let flag = |on: bool| {
+        if on {
+            "yes".to_owned()
+        } else {
+            "any".to_owned()
+        }
+    };
     let entries = [
         ("trust", need.trust.map(|trust| trust.to_string())),
         ("call", need.call.map(|support| support.to_string())),
         ("send", need.send.map(|support| support.to_string())),
         ("publish", need.publish.map(|support| support.to_string())),
-        ("subscribe", need.subscribe.map(|support| support.to_string())),
+        (
+            "subscribe",
+            need.subscribe.map(|support| support.to_string()),
+        ),
         ("discover", need.discover.map(flag)),
         ("ordered_by_key", need.ordered_by_key.map(flag)),
         ("resume", need.resume.map(flag)),
         ("durable", need.durable.map(flag)),
-        ("max_payload", need.max_payload.map(|bytes| bytes.to_string())),
+        (
+            "max_payload",
+            need.max_payload.map(|bytes| bytes.to_string()),
+        ),
     ];
-    entries.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    entries
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
-fn transport_report(transport: &ConfiguredTransport, channels: &[ChannelReport]) -> TransportReport {
-    let on_it = channels.iter().filter(|channel| channel.transport.as_ref() == Some(&transport.name));
+fn transport_report(
+    transport: &ConfiguredTransport,
+    channels: &[ChannelReport],
+) -> TransportReport {
+    let on_it = channels
+        .iter()
+        .filter(|channel| channel.transport.as_ref() == Some(&transport.name));
     TransportReport {
         name: transport.name.clone(),
         kind: transport.kind.to_owned(),

@@ -46,7 +46,12 @@ impl Polywire {
 }
 
 fn cut_off(text: String) -> Error {
-    Error::new(ErrorKind::DeadlineExceeded, format!("{text}, and was cut off")).dispatched_as(Dispatched::Yes).attempting("drain")
+    Error::new(
+        ErrorKind::DeadlineExceeded,
+        format!("{text}, and was cut off"),
+    )
+    .dispatched_as(Dispatched::Yes)
+    .attempting("drain")
 }
 
 /// The signals that tell a process to stop.
@@ -62,9 +67,18 @@ impl Signals {
     fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| {
-            signal(kind).map_err(|error| Error::new(ErrorKind::Internal, format!("cannot listen to signals: {error}")).caused_by(error))
+            signal(kind).map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("cannot listen to signals: {error}"),
+                )
+                .caused_by(error)
+            })
         };
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
     }
 
     #[cfg(not(unix))]

@@ -11,7 +11,8 @@ use futures_util::future::join_all;
 use polywire_core::config::nearest;
 use polywire_core::contract::{Contract, Requirement, Track};
 use polywire_core::{
-    Channel, ContractClient, Environment, Error, ErrorKind, Health, Result, Service, Session, Transport, Versions,
+    Channel, ContractClient, Environment, Error, ErrorKind, Health, Result, Service, Session,
+    Transport, Versions,
 };
 use polywire_layers::{Retry, Timeout};
 use tokio::sync::OnceCell;
@@ -79,11 +80,20 @@ impl Polywire {
     }
 
     pub(crate) fn new(file: &str, settings: Settings) -> Self {
-        let Settings { service, environment, channels, transports } = settings;
+        let Settings {
+            service,
+            environment,
+            channels,
+            transports,
+        } = settings;
         let mut links = BTreeMap::new();
         for (name, channel) in channels {
-            let found = transports.iter().find(|transport| channel.transport.as_ref() == Some(&transport.name));
-            let Some(transport) = found.and_then(|found| found.transport.clone()) else { continue };
+            let found = transports
+                .iter()
+                .find(|transport| channel.transport.as_ref() == Some(&transport.name));
+            let Some(transport) = found.and_then(|found| found.transport.clone()) else {
+                continue;
+            };
             tracing::info!(
                 channel = name,
                 contract = channel.contract.as_deref(),
@@ -91,19 +101,34 @@ impl Polywire {
                 because = channel.reason,
                 "channel configured"
             );
-            let link = Link { settings: channel, transport, opened: OnceCell::new(), serves: AtomicBool::new(false) };
+            let link = Link {
+                settings: channel,
+                transport,
+                opened: OnceCell::new(),
+                serves: AtomicBool::new(false),
+            };
             links.insert(name, link);
         }
-        tracing::info!(service = service.name, instance = service.instance, file, "configuration read");
+        tracing::info!(
+            service = service.name,
+            instance = service.instance,
+            file,
+            "configuration read"
+        );
         let inner = Inner {
             file: file.to_owned(),
             drain_timeout: service.drain_timeout,
             environment,
             channels: links,
-            transports: transports.into_iter().filter_map(|transport| transport.transport).collect(),
+            transports: transports
+                .into_iter()
+                .filter_map(|transport| transport.transport)
+                .collect(),
             closed: AtomicBool::new(false),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Serves a contract on a channel: a generated server, or [`Versions`] for several versions at once. Returns once
@@ -114,7 +139,9 @@ impl Polywire {
     /// otherwise as [`Channel::serve`].
     pub async fn provide(&self, channel: &str, versions: impl Into<Versions>) -> Result<Provided> {
         let link = self.link(channel)?;
-        let mut service = Service::new(versions)?.with_limits(link.settings.limits.clone()).with_instance(&self.inner.environment.instance);
+        let mut service = Service::new(versions)?
+            .with_limits(link.settings.limits.clone())
+            .with_instance(&self.inner.environment.instance);
         if let Some(authenticator) = &self.inner.environment.authenticator {
             service = service.with_authenticator(authenticator.clone());
         }
@@ -123,7 +150,10 @@ impl Polywire {
         }
         let service = Arc::new(service);
         let opened = self.open(channel, link).await?;
-        opened.serve(service.clone()).await.map_err(|error| error.attempting(format!("serve {channel}")))?;
+        opened
+            .serve(service.clone())
+            .await
+            .map_err(|error| error.attempting(format!("serve {channel}")))?;
         link.serves.store(true, Ordering::Release);
         tracing::info!(channel, offer = service.offer().header_text(), "serving");
         Ok(Provided::new(opened, service, link.settings.policy.timeout))
@@ -141,7 +171,12 @@ impl Polywire {
         }
         let requirement = requirement(channel, link, &contract);
         let opened = self.open(channel, link).await?;
-        Ok(C::new(Session::new(opened, contract, requirement, link.settings.policy.clone())?))
+        Ok(C::new(Session::new(
+            opened,
+            contract,
+            requirement,
+            link.settings.policy.clone(),
+        )?))
     }
 
     /// A channel with its layers, for what has no generated client. It is the same for every caller.
@@ -167,8 +202,14 @@ impl Polywire {
     /// The health of every channel that was opened, by name.
     #[must_use]
     pub fn health(&self) -> BTreeMap<String, Health> {
-        let opened = self.inner.channels.iter().filter_map(|(name, link)| Some((name, link.opened.get()?)));
-        opened.map(|(name, channel)| (name.clone(), channel.health())).collect()
+        let opened = self
+            .inner
+            .channels
+            .iter()
+            .filter_map(|(name, link)| Some((name, link.opened.get()?)));
+        opened
+            .map(|(name, channel)| (name.clone(), channel.health()))
+            .collect()
     }
 
     /// Stops taking new work and waits until what runs has finished, first where this process serves, then where it
@@ -178,14 +219,29 @@ impl Polywire {
     /// # Errors
     /// The first error of a channel or transport; the others are drained all the same.
     pub async fn drain(&self) -> Result<()> {
-        let (serving, consuming): (Vec<&Link>, Vec<&Link>) =
-            self.inner.channels.values().partition(|link| link.serves.load(Ordering::Acquire));
+        let (serving, consuming): (Vec<&Link>, Vec<&Link>) = self
+            .inner
+            .channels
+            .values()
+            .partition(|link| link.serves.load(Ordering::Acquire));
         let mut result = Ok(());
         for links in [serving, consuming] {
             let opened: Vec<_> = links.iter().filter_map(|link| link.opened.get()).collect();
-            result = first_error(result, join_all(opened.iter().map(|channel| channel.drain())).await);
+            result = first_error(
+                result,
+                join_all(opened.iter().map(|channel| channel.drain())).await,
+            );
         }
-        first_error(result, join_all(self.inner.transports.iter().map(|transport| transport.drain())).await)
+        first_error(
+            result,
+            join_all(
+                self.inner
+                    .transports
+                    .iter()
+                    .map(|transport| transport.drain()),
+            )
+            .await,
+        )
     }
 
     /// Lets go of everything at once; what still runs is cancelled. Idempotent.
@@ -194,9 +250,26 @@ impl Polywire {
     /// The first error of a channel or transport; the others are closed all the same.
     pub async fn close(&self) -> Result<()> {
         self.inner.closed.store(true, Ordering::Release);
-        let opened: Vec<_> = self.inner.channels.values().filter_map(|link| link.opened.get()).collect();
-        let result = first_error(Ok(()), join_all(opened.iter().map(|channel| channel.close())).await);
-        first_error(result, join_all(self.inner.transports.iter().map(|transport| transport.close())).await)
+        let opened: Vec<_> = self
+            .inner
+            .channels
+            .values()
+            .filter_map(|link| link.opened.get())
+            .collect();
+        let result = first_error(
+            Ok(()),
+            join_all(opened.iter().map(|channel| channel.close())).await,
+        );
+        first_error(
+            result,
+            join_all(
+                self.inner
+                    .transports
+                    .iter()
+                    .map(|transport| transport.close()),
+            )
+            .await,
+        )
     }
 
     pub(crate) fn drain_timeout(&self) -> Duration {
@@ -204,7 +277,10 @@ impl Polywire {
     }
 
     fn link(&self, name: &str) -> Result<&Link> {
-        self.inner.channels.get(name).ok_or_else(|| self.not_configured(name))
+        self.inner
+            .channels
+            .get(name)
+            .ok_or_else(|| self.not_configured(name))
     }
 
     async fn open(&self, name: &str, link: &Link) -> Result<Arc<dyn Channel>> {
@@ -212,7 +288,11 @@ impl Polywire {
             return Err(closed(name));
         }
         let opened = link.opened.get_or_try_init(|| async {
-            let channel = link.transport.channel(name).await.map_err(|error| error.attempting(format!("open channel {name}")))?;
+            let channel = link
+                .transport
+                .channel(name)
+                .await
+                .map_err(|error| error.attempting(format!("open channel {name}")))?;
             Ok::<_, Error>(layered(channel, &link.settings))
         });
         let opened = opened.await?.clone();
@@ -226,11 +306,19 @@ impl Polywire {
 
     fn not_configured(&self, name: &str) -> Error {
         let names: Vec<&str> = self.channels().collect();
-        let near = nearest(name, names.iter().copied()).map_or_else(String::new, |near| format!(" did you mean {near:?}?"));
-        let configured = if names.is_empty() { "none is".to_owned() } else { format!("configured: {}", names.join(", ")) };
+        let near = nearest(name, names.iter().copied())
+            .map_or_else(String::new, |near| format!(" did you mean {near:?}?"));
+        let configured = if names.is_empty() {
+            "none is".to_owned()
+        } else {
+            format!("configured: {}", names.join(", "))
+        };
         Error::new(
             ErrorKind::Config,
-            format!("channel {name:?} is not configured in {}:{near} {configured}; write [channel.{name}] with its transport", self.inner.file),
+            format!(
+                "channel {name:?} is not configured in {}:{near} {configured}; write [channel.{name}] with its transport",
+                self.inner.file
+            ),
         )
     }
 
@@ -247,7 +335,10 @@ impl Polywire {
 }
 
 fn closed(name: &str) -> Error {
-    Error::new(ErrorKind::Closed, format!("channel {name:?} cannot be used any more: the runtime is closed"))
+    Error::new(
+        ErrorKind::Closed,
+        format!("channel {name:?} cannot be used any more: the runtime is closed"),
+    )
 }
 
 fn first_error(result: Result<()>, others: Vec<Result<()>>) -> Result<()> {

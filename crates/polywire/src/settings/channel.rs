@@ -54,17 +54,33 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads `[channel.*]`.
-pub(super) fn read(section: &Section, transports: &mut Transports<'_>) -> BTreeMap<String, ChannelSettings> {
+pub(super) fn read(
+    section: &Section,
+    transports: &mut Transports<'_>,
+) -> BTreeMap<String, ChannelSettings> {
     let read = |table: Section| (table.name().to_owned(), channel(&table, transports));
-    section.sections_with_keys(&KEYS).into_iter().map(read).collect()
+    section
+        .sections_with_keys(&KEYS)
+        .into_iter()
+        .map(read)
+        .collect()
 }
 
 fn channel(section: &Section, transports: &mut Transports<'_>) -> ChannelSettings {
     let contract = contract(section);
     let require = require(section, contract.as_ref());
-    let need = section.section("need").map(|table| need::read(&table)).unwrap_or_default();
-    let Choice { transport, reason, candidates } = select(section, &need, transports);
-    let largest = transport.as_deref().and_then(|name| largest_payload(name, transports));
+    let need = section
+        .section("need")
+        .map(|table| need::read(&table))
+        .unwrap_or_default();
+    let Choice {
+        transport,
+        reason,
+        candidates,
+    } = select(section, &need, transports);
+    let largest = transport
+        .as_deref()
+        .and_then(|name| largest_payload(name, transports));
     let settings = ChannelSettings {
         contract,
         require,
@@ -84,13 +100,23 @@ fn channel(section: &Section, transports: &mut Transports<'_>) -> ChannelSetting
 /// The contract, which is called like its channel unless the file says otherwise.
 fn contract(section: &Section) -> Option<Name> {
     if let Some(contract) = section.identifier("contract") {
-        return contract.parse().map_err(|error| section.mistake("contract", format!("{error}"))).ok();
+        return contract
+            .parse()
+            .map_err(|error| section.mistake("contract", format!("{error}")))
+            .ok();
     }
     if section.has("contract") {
         return None;
     }
     let named = section.name().parse::<Name>();
-    named.map_err(|error| section.mistake("contract", format!("{error}; name the contract of this channel with contract = \"...\""))).ok()
+    named
+        .map_err(|error| {
+            section.mistake(
+                "contract",
+                format!("{error}; name the contract of this channel with contract = \"...\""),
+            )
+        })
+        .ok()
 }
 
 /// The ranges required, the preferred one first.
@@ -106,30 +132,51 @@ fn require(section: &Section, contract: Option<&Name>) -> Option<Requirement> {
     if ranges.len() < texts.len() {
         return None;
     }
-    Requirement::new(contract?.clone(), ranges).map_err(|error| section.mistake("require", error.to_string())).ok()
+    Requirement::new(contract?.clone(), ranges)
+        .map_err(|error| section.mistake("require", error.to_string()))
+        .ok()
 }
 
 fn policy(section: &Section) -> Policy {
     let default = Policy::default();
     let token = section.secret("token").and_then(|secret| {
         let text = secret.expose();
-        let valid = (1..=Token::MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let valid = (1..=Token::MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !valid {
-            section.mistake("token", format!("token of {} bytes: expected 1 to {} printable ASCII characters", text.len(), Token::MAX));
+            section.mistake(
+                "token",
+                format!(
+                    "token of {} bytes: expected 1 to {} printable ASCII characters",
+                    text.len(),
+                    Token::MAX
+                ),
+            );
         }
         valid.then(|| Token::new(text))
     });
     Policy {
-        timeout: section.duration("timeout", SHORTEST..=LONGEST).unwrap_or(default.timeout),
-        skew_retries: section.integer("skew_retries", 0..=20).unwrap_or(default.skew_retries),
+        timeout: section
+            .duration("timeout", SHORTEST..=LONGEST)
+            .unwrap_or(default.timeout),
+        skew_retries: section
+            .integer("skew_retries", 0..=20)
+            .unwrap_or(default.skew_retries),
         token,
-        prefetch: section.integer("prefetch", 1..=10_000).unwrap_or(default.prefetch),
+        prefetch: section
+            .integer("prefetch", 1..=10_000)
+            .unwrap_or(default.prefetch),
     }
 }
 
 fn retry(section: &Section) -> RetryPolicy {
     let default = RetryPolicy::default();
-    RetryPolicy { max_retries: section.integer("retries", 0..=10).unwrap_or(default.max_retries), ..default }
+    RetryPolicy {
+        max_retries: section
+            .integer("retries", 0..=10)
+            .unwrap_or(default.max_retries),
+        ..default
+    }
 }
 
 fn limits(section: &Section, transport: Option<&str>, largest: Option<u64>) -> Limits {
@@ -148,13 +195,20 @@ fn limits(section: &Section, transport: Option<&str>, largest: Option<u64>) -> L
     let max_payload = configured.or(largest).map_or(default.max_payload, bytes);
     Limits {
         max_payload,
-        max_in_flight: section.integer("max_in_flight", 1..=1_000_000).unwrap_or(default.max_in_flight),
-        max_duration: section.duration("max_duration", SHORTEST..=LONGEST).unwrap_or(default.max_duration),
+        max_in_flight: section
+            .integer("max_in_flight", 1..=1_000_000)
+            .unwrap_or(default.max_in_flight),
+        max_duration: section
+            .duration("max_duration", SHORTEST..=LONGEST)
+            .unwrap_or(default.max_duration),
     }
 }
 
 fn largest_payload(name: &str, transports: &Transports<'_>) -> Option<u64> {
-    let transport = transports.configured.iter().find(|transport| transport.name == name)?;
+    let transport = transports
+        .configured
+        .iter()
+        .find(|transport| transport.name == name)?;
     let capability = transport.capability()?;
     Some(u64::try_from(capability.max_payload).unwrap_or(u64::MAX))
 }

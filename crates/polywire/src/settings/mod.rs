@@ -15,7 +15,7 @@ use polywire_core::config::Document;
 use polywire_core::{Authenticator, Environment, Registry};
 
 pub(crate) use channel::ChannelSettings;
-pub(crate) use select::Candidate;
+pub use select::Candidate;
 pub(crate) use service::ServiceSettings;
 pub(crate) use transport::ConfiguredTransport;
 
@@ -32,22 +32,36 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads everything; `authenticator` is the one that the program brings, which no table configures.
-    pub(crate) fn read(document: &Document, registry: &Registry, authenticator: Option<Arc<dyn Authenticator>>) -> Self {
+    pub(crate) fn read(
+        document: &Document,
+        registry: &Registry,
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
         let root = document.root();
-        let (service, configured) = service::read(&root.section_or_empty("service"), authenticator.is_some());
+        let (service, configured) =
+            service::read(&root.section_or_empty("service"), authenticator.is_some());
         let environment = Environment {
             service: service.name.clone(),
             instance: service.instance.clone(),
             authenticator: authenticator.or(configured),
         };
-        let mut transports = transport::read(&root.section_or_empty("transport"), registry, &environment);
+        let tables = root.section_or_empty("transport");
+        let mut transports = transport::read(&tables, registry, &environment);
         let channels = channel::read(&root.section_or_empty("channel"), &mut transports);
+        let transports = transports.configured;
         root.finish();
-        Self { service, environment, channels, transports: transports.configured }
+        Self {
+            service,
+            environment,
+            channels,
+            transports,
+        }
     }
 
     /// A configured transport by its name.
     pub(crate) fn transport(&self, name: &str) -> Option<&ConfiguredTransport> {
-        self.transports.iter().find(|transport| transport.name == name)
+        self.transports
+            .iter()
+            .find(|transport| transport.name == name)
     }
 }

@@ -40,23 +40,48 @@ pub(super) fn select(section: &Section, need: &Need, transports: &mut Transports
 fn named(section: &Section, need: &Need, name: &str, transports: &mut Transports<'_>) -> Choice {
     if matches!(transports.named(name), Named::Unknown) {
         let names = transports.names();
-        section.unknown_value("transport", "transport", name, names.iter().map(String::as_str));
+        section.unknown_value(
+            "transport",
+            "transport",
+            name,
+            names.iter().map(String::as_str),
+        );
         return Choice::default();
     }
-    settle(section, need, name, "named by \"transport\"".to_owned(), transports)
+    settle(
+        section,
+        need,
+        name,
+        "named by \"transport\"".to_owned(),
+        transports,
+    )
 }
 
 fn the_only_one(section: &Section, need: &Need, transports: &mut Transports<'_>) -> Choice {
-    let tables: Vec<&str> = transports.tables().iter().map(|transport| transport.name.as_str()).collect();
+    let tables: Vec<&str> = transports
+        .tables()
+        .iter()
+        .map(|transport| transport.name.as_str())
+        .collect();
     match tables[..] {
         [only] => {
             let only = only.to_owned();
-            settle(section, need, &only, "the only one configured".to_owned(), transports)
+            settle(
+                section,
+                need,
+                &only,
+                "the only one configured".to_owned(),
+                transports,
+            )
         }
         // Its table is broken, which has been reported.
         [] if transports.any_broken() => Choice::default(),
         [] => {
-            let names: Vec<String> = transports.names().into_iter().filter(|name| name != "auto").collect();
+            let names: Vec<String> = transports
+                .names()
+                .into_iter()
+                .filter(|name| name != "auto")
+                .collect();
             let message = format!(
                 "no transport for [{}] and none is configured: write transport = \"memory\", or one of {} with its table [transport.NAME]",
                 section.dotted_name(),
@@ -79,12 +104,30 @@ fn the_only_one(section: &Section, need: &Need, transports: &mut Transports<'_>)
 }
 
 /// Takes the transport that was named, once it is known what it lacks.
-fn settle(section: &Section, need: &Need, name: &str, reason: String, transports: &mut Transports<'_>) -> Choice {
-    let Named::Configured(transport) = transports.named(name) else { return Choice::default() };
-    let Some(lacks) = lacks(transport, need) else { return Choice::default() };
-    let candidate = Candidate { transport: name.to_owned(), chosen: lacks.is_empty(), lacks };
+fn settle(
+    section: &Section,
+    need: &Need,
+    name: &str,
+    reason: String,
+    transports: &mut Transports<'_>,
+) -> Choice {
+    let Named::Configured(transport) = transports.named(name) else {
+        return Choice::default();
+    };
+    let Some(lacks) = lacks(transport, need) else {
+        return Choice::default();
+    };
+    let candidate = Candidate {
+        transport: name.to_owned(),
+        chosen: lacks.is_empty(),
+        lacks,
+    };
     if candidate.lacks.is_empty() {
-        return Choice { transport: Some(name.to_owned()), reason, candidates: vec![candidate] };
+        return Choice {
+            transport: Some(name.to_owned()),
+            reason,
+            candidates: vec![candidate],
+        };
     }
     let others: Vec<&str> = transports
         .tables()
@@ -95,26 +138,46 @@ fn settle(section: &Section, need: &Need, name: &str, reason: String, transports
     let hint = if others.is_empty() {
         "no configured transport gives all that is needed".to_owned()
     } else {
-        format!("transports that give all that is needed: {}", others.join(", "))
+        format!(
+            "transports that give all that is needed: {}",
+            others.join(", ")
+        )
     };
     let table = section.section_or_empty("need");
     for lack in &candidate.lacks {
         let (key, what) = lack.split_once(": ").unwrap_or(("need", lack));
-        table.mistake(key, format!("transport \"{name}\" does not fit {} of [{}]: {what}; {hint}", key, table.dotted_name()));
+        table.mistake(
+            key,
+            format!(
+                "transport \"{name}\" does not fit {} of [{}]: {what}; {hint}",
+                key,
+                table.dotted_name()
+            ),
+        );
     }
-    Choice { transport: None, reason: String::new(), candidates: vec![candidate] }
+    Choice {
+        transport: None,
+        reason: String::new(),
+        candidates: vec![candidate],
+    }
 }
 
 fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) -> Choice {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut chosen = None;
     for transport in transports.tables() {
-        let Some(lacks) = lacks(transport, need) else { continue };
+        let Some(lacks) = lacks(transport, need) else {
+            continue;
+        };
         let fits = lacks.is_empty() && chosen.is_none();
         if fits {
             chosen = Some(transport.name.clone());
         }
-        candidates.push(Candidate { transport: transport.name.clone(), chosen: fits, lacks });
+        candidates.push(Candidate {
+            transport: transport.name.clone(),
+            chosen: fits,
+            lacks,
+        });
     }
     let passed: Vec<String> = candidates
         .iter()
@@ -125,24 +188,40 @@ fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) 
         let reason = if passed.is_empty() {
             "the first configured one gives all that is needed".to_owned()
         } else {
-            format!("the first that gives all that is needed; not {}", passed.join(", nor "))
+            format!(
+                "the first that gives all that is needed; not {}",
+                passed.join(", nor ")
+            )
         };
-        return Choice { transport: Some(name), reason, candidates };
+        return Choice {
+            transport: Some(name),
+            reason,
+            candidates,
+        };
     }
     // What a wrong table would have given is not known, and its mistakes are reported already.
     if !transports.any_broken() {
         let message = if candidates.is_empty() {
             "\"auto\" has nothing to choose from: add a table [transport.NAME]".to_owned()
         } else {
-            format!("no configured transport gives what [{}] needs: {}", section.dotted_name(), passed.join(", "))
+            format!(
+                "no configured transport gives what [{}] needs: {}",
+                section.dotted_name(),
+                passed.join(", ")
+            )
         };
         section.mistake("transport", message);
     }
-    Choice { candidates, ..Choice::default() }
+    Choice {
+        candidates,
+        ..Choice::default()
+    }
 }
 
 fn lacks(transport: &ConfiguredTransport, need: &Need) -> Option<Vec<String>> {
-    transport.capability().map(|capability| capability.unmet(need))
+    transport
+        .capability()
+        .map(|capability| capability.unmet(need))
 }
 
 fn lacks_nothing(transport: &ConfiguredTransport, need: &Need) -> bool {

@@ -23,21 +23,43 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_DRAIN: Duration = Duration::from_secs(3600);
 
 /// Reads `[service]` and `[service.auth]`; `brought` says that the program brings an authenticator of its own.
-pub(super) fn read(section: &Section, brought: bool) -> (ServiceSettings, Option<Arc<dyn Authenticator>>) {
+pub(super) fn read(
+    section: &Section,
+    brought: bool,
+) -> (ServiceSettings, Option<Arc<dyn Authenticator>>) {
     let name = section.identifier("name").unwrap_or_else(program);
-    let instance = section.string("instance").filter(|instance| is_instance(section, instance));
-    let instance = instance.unwrap_or_else(|| format!("{name}-{:08x}", rand::rng().random::<u32>()));
-    let drain_timeout = section.duration("drain_timeout", Duration::from_millis(1)..=LONGEST_DRAIN).unwrap_or(DRAIN_TIMEOUT);
+    let instance = section
+        .string("instance")
+        .filter(|instance| is_instance(section, instance));
+    let instance =
+        instance.unwrap_or_else(|| format!("{name}-{:08x}", rand::rng().random::<u32>()));
+    let drain_timeout = section
+        .duration("drain_timeout", Duration::from_millis(1)..=LONGEST_DRAIN)
+        .unwrap_or(DRAIN_TIMEOUT);
     let authenticator = auth(section, &name, brought);
     section.finish();
-    (ServiceSettings { name, instance, drain_timeout }, authenticator)
+    (
+        ServiceSettings {
+            name,
+            instance,
+            drain_timeout,
+        },
+        authenticator,
+    )
 }
 
 /// It travels in headers, so it is bounded and printable.
 fn is_instance(section: &Section, instance: &str) -> bool {
-    let valid = (1..=100).contains(&instance.len()) && instance.bytes().all(|byte| byte.is_ascii_graphic());
+    let valid =
+        (1..=100).contains(&instance.len()) && instance.bytes().all(|byte| byte.is_ascii_graphic());
     if !valid {
-        section.mistake("instance", format!("instance of {} bytes: expected 1 to 100 printable ASCII characters without spaces", instance.len()));
+        section.mistake(
+            "instance",
+            format!(
+                "instance of {} bytes: expected 1 to 100 printable ASCII characters without spaces",
+                instance.len()
+            ),
+        );
     }
     valid
 }
@@ -47,7 +69,10 @@ fn auth(section: &Section, name: &str, brought: bool) -> Option<Arc<dyn Authenti
     let table = section.section("auth")?;
     let authenticator = super::auth::read(&table, name);
     if brought {
-        section.mistake("auth", "the program brings its own authenticator: remove [service.auth]");
+        section.mistake(
+            "auth",
+            "the program brings its own authenticator: remove [service.auth]",
+        );
     }
     authenticator
 }
@@ -62,8 +87,19 @@ fn auth(section: &Section, _: &str, _: bool) -> Option<Arc<dyn Authenticator>> {
 /// The name of the running program, as an identifier.
 fn program() -> String {
     let path = std::env::current_exe().unwrap_or_default();
-    let stem = path.file_stem().unwrap_or(Path::new("service").as_os_str()).to_string_lossy().to_ascii_lowercase();
-    let name: String = stem.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
+    let stem = path
+        .file_stem()
+        .unwrap_or(Path::new("service").as_os_str())
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let name: String = stem
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .collect();
     let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    if name.is_empty() { "service".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "service".to_owned()
+    } else {
+        name.to_owned()
+    }
 }

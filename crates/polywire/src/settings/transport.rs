@@ -21,7 +21,9 @@ pub(crate) struct ConfiguredTransport {
 impl ConfiguredTransport {
     /// What its channels can do, when nothing is wrong with its table.
     pub(crate) fn capability(&self) -> Option<Capability> {
-        self.transport.as_ref().map(|transport| transport.capability())
+        self.transport
+            .as_ref()
+            .map(|transport| transport.capability())
     }
 }
 
@@ -38,8 +40,19 @@ pub(super) struct Transports<'a> {
 }
 
 /// Reads `[transport.*]`.
-pub(super) fn read<'a>(section: &'a Section, registry: &'a Registry, environment: &'a Environment) -> Transports<'a> {
-    let mut transports = Transports { configured: Vec::new(), with_table: 0, broken: Vec::new(), section, registry, environment };
+pub(super) fn read<'a>(
+    section: &'a Section,
+    registry: &'a Registry,
+    environment: &'a Environment,
+) -> Transports<'a> {
+    let mut transports = Transports {
+        configured: Vec::new(),
+        with_table: 0,
+        broken: Vec::new(),
+        section,
+        registry,
+        environment,
+    };
     for table in section.sections() {
         transports.add(&table);
     }
@@ -58,7 +71,9 @@ impl Transports<'_> {
             } else if !table.has("type") {
                 let known: Vec<&str> = self.registry.names().collect();
                 let hint = polywire_core::config::nearest(kind, known.iter().copied());
-                let hint = hint.map_or_else(String::new, |near| format!(" did you mean [transport.{near}]?"));
+                let hint = hint.map_or_else(String::new, |near| {
+                    format!(" did you mean [transport.{near}]?")
+                });
                 table.mistake("type", format!("no transport is called {kind:?}:{hint} name its type with type = \"...\", valid: {}", known.join(", ")));
             }
             self.broken.push(name);
@@ -67,7 +82,12 @@ impl Transports<'_> {
         let transport = factory.build(table, self.environment);
         table.finish();
         let (kind, summary) = (factory.name(), factory.summary());
-        self.configured.push(ConfiguredTransport { name, kind, summary, transport });
+        self.configured.push(ConfiguredTransport {
+            name,
+            kind,
+            summary,
+            transport,
+        });
     }
 
     /// The transport of a name; a registered type needs no table of its own when all of its keys have defaults.
@@ -75,13 +95,21 @@ impl Transports<'_> {
         if self.broken.iter().any(|broken| broken == name) {
             return Named::Broken;
         }
-        if !self.configured.iter().any(|transport| transport.name == name) {
+        if !self
+            .configured
+            .iter()
+            .any(|transport| transport.name == name)
+        {
             if self.registry.get(name).is_none() {
                 return Named::Unknown;
             }
             self.add(&self.section.section_or_empty(name));
         }
-        match self.configured.iter().find(|transport| transport.name == name) {
+        match self
+            .configured
+            .iter()
+            .find(|transport| transport.name == name)
+        {
             Some(transport) => Named::Configured(transport),
             None => Named::Unknown,
         }
@@ -94,8 +122,15 @@ impl Transports<'_> {
 
     /// Every name that `transport = "..."` may have.
     pub(super) fn names(&self) -> Vec<String> {
-        let tables = self.configured.iter().map(|transport| transport.name.clone()).chain(self.broken.iter().cloned());
-        let mut names: Vec<String> = tables.chain(self.registry.names().map(str::to_owned)).chain(["auto".to_owned()]).collect();
+        let tables = self
+            .configured
+            .iter()
+            .map(|transport| transport.name.clone())
+            .chain(self.broken.iter().cloned());
+        let mut names: Vec<String> = tables
+            .chain(self.registry.names().map(str::to_owned))
+            .chain(["auto".to_owned()])
+            .collect();
         names.sort();
         names.dedup();
         names
@@ -103,7 +138,11 @@ impl Transports<'_> {
 
     /// Whether something is wrong with a table, so that it cannot be judged.
     pub(super) fn any_broken(&self) -> bool {
-        !self.broken.is_empty() || self.configured.iter().any(|transport| transport.transport.is_none())
+        !self.broken.is_empty()
+            || self
+                .configured
+                .iter()
+                .any(|transport| transport.transport.is_none())
     }
 }
 
