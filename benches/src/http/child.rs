@@ -55,12 +55,22 @@ impl Server {
 /// # Errors
 /// When it cannot listen.
 pub async fn serve(contender: Contender) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    writeln!(stdout(), "{}", listener.local_addr()?)?;
+    let say = |address: &str| writeln!(stdout(), "{address}");
+    let listen = async || {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        say(&listener.local_addr()?.to_string())?;
+        Ok::<_, std::io::Error>(listener)
+    };
     let serving = async {
         match contender {
-            Contender::Bare => Ok(super::axum_reqwest::serve(listener).await?),
-            Contender::Tonic => Ok(super::tonic::serve(listener).await?),
+            Contender::Bare => Ok(super::axum_reqwest::serve(listen().await?).await?),
+            Contender::Tonic => Ok(super::tonic::serve(listen().await?).await?),
+            Contender::Polywire => {
+                // Held until the end: dropping the transport stops its listener.
+                let provider = super::polywire::serve().await?;
+                say(&provider.address)?;
+                std::future::pending().await
+            }
         }
     };
     tokio::select! {

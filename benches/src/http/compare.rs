@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use super::child::Server;
 use super::load::{Load, Sample, load};
-use super::{axum_reqwest, tonic};
+use super::{axum_reqwest, polywire, tonic};
 
 /// Who is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -17,11 +17,13 @@ pub enum Contender {
     Bare,
     /// A tonic unary call.
     Tonic,
+    /// A typed call of Polywire over HTTP.
+    Polywire,
 }
 
 impl Contender {
     /// All of them; what the others are compared with comes first.
-    pub const ALL: [Self; 2] = [Self::Bare, Self::Tonic];
+    pub const ALL: [Self; 3] = [Self::Bare, Self::Tonic, Self::Polywire];
 
     /// The name in tables and on the command line.
     #[must_use]
@@ -29,6 +31,7 @@ impl Contender {
         match self {
             Self::Bare => "axum+reqwest",
             Self::Tonic => "tonic",
+            Self::Polywire => "polywire",
         }
     }
 }
@@ -60,6 +63,7 @@ pub struct Case {
 struct Clients {
     bare: axum_reqwest::Client,
     tonic: tonic::Client,
+    polywire: polywire::Client,
     servers: Vec<(Contender, Server)>,
 }
 
@@ -79,6 +83,7 @@ impl Clients {
         Ok(Self {
             bare: axum_reqwest::Client::new(&at(Contender::Bare)?)?,
             tonic: tonic::Client::new(&at(Contender::Tonic)?).await?,
+            polywire: polywire::Client::new(&at(Contender::Polywire)?).await?,
             servers,
         })
     }
@@ -89,6 +94,7 @@ impl Clients {
         match contender {
             Contender::Bare => load(&self.bare, pid, one).await,
             Contender::Tonic => load(&self.tonic, pid, one).await,
+            Contender::Polywire => load(&self.polywire, pid, one).await,
         }
     }
 }

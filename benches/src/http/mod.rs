@@ -4,6 +4,7 @@ pub mod axum_reqwest;
 mod child;
 mod compare;
 mod load;
+pub mod polywire;
 pub mod tonic;
 
 pub use child::serve;

@@ -1,6 +1,7 @@
 //! Both ends of a memory channel.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -93,10 +94,14 @@ impl MemoryChannel {
         })
     }
 
-    async fn until_closed<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    /// Borrows the work, so that the futures of calls hold it once.
+    async fn until_closed<T, W>(&self, mut work: Pin<&mut W>) -> Result<T>
+    where
+        W: Future<Output = Result<T>> + Send,
+    {
         tokio::select! {
             biased;
-            done = work => done,
+            done = work.as_mut() => done,
             () = self.closing.cancelled() => Err(closed().dispatched_as(Dispatched::Maybe)),
         }
     }
@@ -128,7 +133,8 @@ impl Channel for MemoryChannel {
     async fn call(&self, message: Message) -> Result<Reply> {
         self.open()?;
         let admission = self.replica(&message.head.contract)?.admit(message.head)?;
-        self.until_closed(admission.dispatch(message.body)).await
+        let work = pin!(admission.dispatch(message.body));
+        self.until_closed(work).await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
@@ -141,15 +147,15 @@ impl Channel for MemoryChannel {
             }
             None => (None, None),
         };
-        let receipt = self
-            .until_closed(self.hub.exchange.send(message, caller))
-            .await?;
+        let work = pin!(self.hub.exchange.send(message, caller));
+        let receipt = self.until_closed(work).await?;
         Ok(Receipt::new(receipt.id, stamp))
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         self.open()?;
-        self.until_closed(self.hub.exchange.publish(message)).await
+        let work = pin!(self.hub.exchange.publish(message));
+        self.until_closed(work).await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {

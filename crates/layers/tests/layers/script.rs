@@ -125,10 +125,7 @@ fn stamp() -> Arc<Stamp> {
 }
 
 pub fn message(kind: Kind) -> Message {
-    Message {
-        head: Head::new(kind, ORDERS, QUOTE),
-        body: Bytes::from_static(b"{}"),
-    }
+    Message::new(Head::new(kind, ORDERS, QUOTE), Bytes::from_static(b"{}"))
 }
 
 #[async_trait]
