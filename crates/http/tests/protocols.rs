@@ -50,7 +50,9 @@ impl Authority {
 
 async fn everything(served: &Served, consumer_config: HttpConfig) {
     let session = session_over(consumer(consumer_config).await, "1.4.0", "^1.2");
-    let sent = Quote { item: "hat".to_owned(), fill: "x".repeat(1024 * 1024) };
+    let whole = Quote { item: "hat".to_owned(), fill: "x".repeat(1024 * 1024) };
+    assert_eq!(session.request::<_, Quote, OrdersError>(QUOTE, &whole).await.unwrap(), whole);
+    let sent = Quote { item: "hat".to_owned(), fill: "x".repeat(96 * 1024) };
     let calls = (0..20).map(|_| session.request::<_, Quote, OrdersError>(QUOTE, &sent));
     for answer in futures_util::future::join_all(calls).await {
         assert_eq!(answer.unwrap(), sent);
