@@ -239,6 +239,7 @@ async fn a_rolling_upgrade_fails_no_call(stage: Arc<Stage>) -> Checked {
         tokio::spawn(async move {
             let mut answered = 0_usize;
             while !*stopped.borrow() {
+                tokio::task::yield_now().await;
                 match echo(&session, "load", 1).await {
                     Ok(_) => answered += 1,
                     // A replica that drains says that nothing ran and where to go: the layer above asks again.
