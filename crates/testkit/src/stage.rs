@@ -45,10 +45,6 @@ impl Stage {
         &self.options
     }
 
-    pub(crate) fn patience(&self) -> Duration {
-        self.patience
-    }
-
     pub(crate) fn capability(&self) -> Capability {
         self.world.capability()
     }
@@ -183,13 +179,7 @@ impl Stage {
         group: Option<&str>,
         prefetch: usize,
     ) -> Checked<Deliveries> {
-        let subscription = Subscription {
-            contract: CONTRACT,
-            event: interaction::HAPPENED,
-            group: group.map(Name::try_from).transpose()?,
-            requirement: Requirement::parse_list(CONTRACT, ranges)?,
-            prefetch,
-        };
+        let subscription = subscription(ranges, group, prefetch)?;
         Ok(self
             .within("subscribing", channel.subscribe(subscription))
             .await??)
@@ -268,5 +258,21 @@ pub(crate) fn bare(
     Ok(Message {
         head,
         body: body.into(),
+    })
+}
+
+/// A subscription to `happened`, without a token.
+pub(crate) fn subscription(
+    ranges: &str,
+    group: Option<&str>,
+    prefetch: usize,
+) -> Checked<Subscription> {
+    Ok(Subscription {
+        contract: CONTRACT,
+        event: interaction::HAPPENED,
+        group: group.map(Name::try_from).transpose()?,
+        requirement: Requirement::parse_list(CONTRACT, ranges)?,
+        prefetch,
+        token: None,
     })
 }

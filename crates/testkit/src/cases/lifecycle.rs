@@ -1,12 +1,12 @@
 //! Starting in any order, restarting, draining, closing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_core::{
-    CallError, Dispatched, ErrorKind, Health, Kind, Session, Subscriber, Subscription, Support,
-    codec,
+    CallError, Dispatched, ErrorKind, Health, Kind, MessageId, Session, Subscriber, Support, codec,
 };
 use tokio::time::{interval, timeout};
 
@@ -16,7 +16,7 @@ use crate::case::cases;
 use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ECHO, HAPPENED, NOTE, WAIT};
 use crate::sample::{Behaviour, CONTRACT, Edition, Happened1, Happening, Note};
-use crate::stage::{Served, Stage, bare};
+use crate::stage::{Served, Stage, bare, subscription};
 
 cases! { "lifecycle":
     a_call_before_the_provider_is_unavailable_then_works needs [Call];
@@ -238,13 +238,7 @@ async fn a_closed_end_refuses_every_verb(stage: Arc<Stage>) -> Checked {
         refusals.push(("publish", provider.publish(message).await.map(drop)));
     }
     if capability.subscribe.is_available() {
-        let subscription = Subscription {
-            contract: CONTRACT,
-            event: HAPPENED,
-            group: None,
-            requirement: polywire_contract::Requirement::parse_list(CONTRACT, "^1.4")?,
-            prefetch: 1,
-        };
+        let subscription = subscription("^1.4", None, 1)?;
         let joined = consumer.subscribe(subscription).await;
         refusals.push(("subscribe", joined.map(drop)));
     }
@@ -283,12 +277,12 @@ async fn calls_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checked {
         tokio::spawn(async move {
             let mut answered = 0_usize;
             while !*stopped.borrow() {
+                tokio::task::yield_now().await;
                 match timeout(Duration::from_secs(5), echo(&session, "load", 1)).await {
                     Ok(Ok(_)) => answered += 1,
                     Ok(Err(CallError::Wire(error))) => {
                         let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
                         check!(kinds.contains(&error.kind()), "another kind: {error:?}");
-                        tokio::task::yield_now().await;
                     }
                     Ok(Err(error)) => return Err(error.into()),
                     Err(_) => return Err(Failure::new("a call hung over a restart")),
@@ -327,14 +321,14 @@ async fn commands_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checke
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let sender = tokio::spawn(async move {
         let mut accepted = Vec::new();
-        while !*stopped.borrow() && accepted.len() < 10_000 {
+        while !*stopped.borrow() && accepted.len() < 5000 {
+            tokio::task::yield_now().await;
             let note = Note::done(accepted.len() as u64);
             match timeout(Duration::from_secs(5), session.command(NOTE, &note)).await {
                 Ok(Ok(receipt)) => accepted.push(receipt.id),
                 Ok(Err(error)) => {
                     let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
                     check!(kinds.contains(&error.kind()), "another kind: {error:?}");
-                    tokio::task::yield_now().await;
                 }
                 Err(_) => return Err(Failure::new("a command hung over a restart")),
             }
@@ -352,20 +346,22 @@ async fn commands_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checke
         .await?;
     stop.send_replace(true);
     let accepted = stage.within("the last command", sender).await???;
-    let mut missing: std::collections::HashSet<String> =
-        accepted.iter().map(ToString::to_string).collect();
+    let mut missing: HashSet<MessageId> = accepted.into_iter().collect();
     for entry in &first.probe.log().entered {
-        missing.remove(&entry.cx.id().to_string());
+        missing.remove(entry.cx.id());
     }
-    second
+    let mut looked_at = 0;
+    let handled = second
         .probe
         .until("every accepted command", |log| {
-            for entry in &log.entered {
-                missing.remove(&entry.cx.id().to_string());
+            for entry in &log.entered[looked_at..] {
+                missing.remove(entry.cx.id());
             }
+            looked_at = log.entered.len();
             missing.is_empty()
         })
-        .await
+        .await;
+    handled.map_err(|failure| Failure::new(format!("{} are missing: {failure}", missing.len())))
 }
 
 /// A subscription made before a restart of the provider receives what is published after it.

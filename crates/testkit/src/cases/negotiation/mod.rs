@@ -258,6 +258,7 @@ async fn serving_again_replaces_without_a_gap(stage: Arc<Stage>) -> Checked {
             // Each goes on until it has seen the newer one for a while.
             let mut newer = 0;
             while newer < 20 {
+                tokio::task::yield_now().await;
                 if spoken(&session).await? == "1.5.0" {
                     newer += 1;
                 }
