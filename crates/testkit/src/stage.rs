@@ -90,9 +90,9 @@ impl Stage {
         what: &str,
         future: impl Future<Output = T> + Send,
     ) -> Checked<T> {
-        timeout(self.patience, future).await.map_err(|_| {
-            Failure::new(format!("{what} did not happen within {:?}", self.patience))
-        })
+        timeout(self.patience, future)
+            .await
+            .map_err(|_| Failure::new(format!("{what} did not happen within {:?}", self.patience)))
     }
 
     pub(crate) fn probe(&self) -> Probe {
@@ -123,7 +123,8 @@ impl Stage {
         probe: Probe,
     ) -> Checked<Served> {
         let service = Arc::new(service);
-        self.within("serving", channel.serve(service.clone())).await??;
+        self.within("serving", channel.serve(service.clone()))
+            .await??;
         Ok(Served {
             probe,
             service,

@@ -12,7 +12,7 @@ use super::echo;
 use crate::case::cases;
 use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ECHO, HAPPENED, INSPECT, NOTE};
-use crate::sample::{Edition, Happening, Nothing, Note, SampleError, Seen};
+use crate::sample::{Edition, Happening, Note, Nothing, SampleError, Seen};
 use crate::stage::{Served, Stage};
 
 cases! { "context":
@@ -139,7 +139,11 @@ async fn a_call_without_options_has_a_trace_and_an_id(stage: Arc<Stage>) -> Chec
         check_eq!(seen.idempotency_key, None, "the idempotency key");
         check_eq!(seen.ordering_key, None, "the ordering key");
         check_eq!(seen.subject, None, "the caller");
-        check!(!ids.contains(&seen.id), "two messages with the id {}", seen.id);
+        check!(
+            !ids.contains(&seen.id),
+            "two messages with the id {}",
+            seen.id
+        );
         ids.push(seen.id);
     }
     Ok(())
@@ -154,7 +158,10 @@ impl Authenticator for Door {
         match token {
             Some(token) if token.expose() == GOOD => {
                 let subject = Value::String("storefront".to_owned());
-                Ok(Caller::verified(Map::from_iter([("sub".to_owned(), subject)])))
+                Ok(Caller::verified(Map::from_iter([(
+                    "sub".to_owned(),
+                    subject,
+                )])))
             }
             Some(_) => Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -243,7 +250,10 @@ async fn a_command_with_a_wrong_token_runs_nothing(stage: Arc<Stage>) -> Checked
         .await?;
     check_eq!(served.probe.count(&NOTE), 1, "handlers that ran");
     let log = served.probe.log();
-    let subject = log.of(&NOTE).next().and_then(|entry| entry.cx.caller().subject());
+    let subject = log
+        .of(&NOTE)
+        .next()
+        .and_then(|entry| entry.cx.caller().subject());
     check_eq!(subject, Some("storefront"), "the caller");
     Ok(())
 }

@@ -13,9 +13,7 @@ use super::{UNICODE, mebibyte};
 use crate::case::cases;
 use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ECHO, HAPPENED, MOVED};
-use crate::sample::{
-    Edition, Happened1, Happened2, Happening, Happening2, Moved, Sample,
-};
+use crate::sample::{Edition, Happened1, Happened2, Happening, Happening2, Moved, Sample};
 use crate::stage::{Stage, bare};
 
 cases! { "events":
@@ -200,13 +198,21 @@ async fn subscribers_without_a_group_each_get_all(stage: Arc<Stage>) -> Checked 
     let mut first: Subscriber<Happening> = session.subscribe(HAPPENED, Group::alone()).await?;
     publish_numbers(&publisher, 0..5).await?;
     for number in 0..5 {
-        check_eq!(received(&stage, &mut first).await?.number, number, "the event");
+        check_eq!(
+            received(&stage, &mut first).await?.number,
+            number,
+            "the event"
+        );
     }
     let mut second: Subscriber<Happening> = session.subscribe(HAPPENED, Group::alone()).await?;
     publish_numbers(&publisher, 5..10).await?;
     for subscriber in [&mut first, &mut second] {
         for number in 5..10 {
-            check_eq!(received(&stage, subscriber).await?.number, number, "the event");
+            check_eq!(
+                received(&stage, subscriber).await?.number,
+                number,
+                "the event"
+            );
         }
     }
     Ok(())
@@ -231,7 +237,11 @@ async fn two_events_do_not_cross(stage: Arc<Stage>) -> Checked {
             .await?;
     }
     for number in 0..10 {
-        check_eq!(received(&stage, &mut happened).await?.number, number, "the event");
+        check_eq!(
+            received(&stage, &mut happened).await?.number,
+            number,
+            "the event"
+        );
         check_eq!(
             received(&stage, &mut moved).await?.to,
             number.to_string(),
@@ -287,7 +297,8 @@ async fn every_major_gets_its_own_rendering(stage: Arc<Stage>) -> Checked {
     );
     check_eq!(old.head.id, receipt.id, "the id of the 1.x event");
     check_eq!(new.head.id, receipt.id, "the id of the 2.x event");
-    let version = |head: &polywire_core::Head| head.stamp.as_ref().map(|stamp| stamp.version.clone());
+    let version =
+        |head: &polywire_core::Head| head.stamp.as_ref().map(|stamp| stamp.version.clone());
     check_eq!(
         version(&old.head),
         Some(Version::new(1, 5, 0)),
@@ -348,7 +359,9 @@ async fn fields_of_a_later_version_are_ignored(stage: Arc<Stage>) -> Checked {
 async fn an_event_that_no_version_declares_is_unroutable(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
     let publisher = served.publisher(Edition::V1_4)?;
-    let published = publisher.publish_bytes(ECHO, Bytes::from_static(b"{}")).await;
+    let published = publisher
+        .publish_bytes(ECHO, Bytes::from_static(b"{}"))
+        .await;
     let error = error_of("publishing an operation", published)?;
     check_eq!(error.kind(), ErrorKind::Unroutable, "{error}");
     Ok(())

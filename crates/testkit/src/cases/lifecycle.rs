@@ -256,11 +256,19 @@ async fn a_closed_end_refuses_every_verb(stage: Arc<Stage>) -> Checked {
 async fn health_tells_draining_and_closed(stage: Arc<Stage>) -> Checked {
     stage.serve(&[Edition::V1_4]).await?;
     let provider = stage.provider();
-    check_eq!(provider.health(), Health::Ready, "the health while it serves");
+    check_eq!(
+        provider.health(),
+        Health::Ready,
+        "the health while it serves"
+    );
     stage
         .within("the end of draining", provider.drain())
         .await??;
-    check_eq!(provider.health(), Health::Draining, "the health after drain");
+    check_eq!(
+        provider.health(),
+        Health::Draining,
+        "the health after drain"
+    );
     stage.within("closing", provider.close()).await??;
     check_eq!(provider.health(), Health::Closed, "the health after close");
     Ok(())
