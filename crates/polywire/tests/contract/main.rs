@@ -5,3 +5,4 @@ mod errors;
 mod orders;
 mod over_memory;
 mod tolerance;
+mod visibility;
