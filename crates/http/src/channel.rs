@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use polywire_core::contract::{Name, Offer};
 use polywire_core::{
-    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply, Result, Service, Subscription, unsupported,
+    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply, Result, Service, Subscription,
 };
 
 use crate::client::Client;
@@ -43,9 +43,8 @@ impl Channel for HttpChannel {
     }
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
-        self.life.open()?;
-        let _ = contract;
-        Err(unsupported("http", "discover", "later"))
+        let _inside = self.life.enter()?;
+        self.life.until_closed(self.client()?.discover(contract)).await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
@@ -64,9 +63,9 @@ impl Channel for HttpChannel {
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
-        self.life.open()?;
-        let _ = subscription;
-        Err(unsupported("http", "subscribe", "later"))
+        let _inside = self.life.enter()?;
+        let client = self.client()?;
+        self.life.until_closed(client.subscribe(subscription, self.life.closing().clone())).await
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {
@@ -85,7 +84,7 @@ impl Channel for HttpChannel {
     async fn drain(&self) -> Result<()> {
         self.life.refuse_new();
         tokio::select! {
-            () = self.provider.drain(self.id) => {}
+            () = self.provider.drain(Some(self.id)) => {}
             () = self.life.closing().cancelled() => {}
         }
         self.life.emptied().await;
@@ -94,7 +93,7 @@ impl Channel for HttpChannel {
 
     async fn close(&self) -> Result<()> {
         if self.life.close() {
-            self.provider.close(self.id).await;
+            self.provider.close(Some(self.id)).await;
         }
         Ok(())
     }

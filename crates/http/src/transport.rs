@@ -86,10 +86,12 @@ impl Transport for HttpTransport {
     }
 
     async fn drain(&self) -> Result<()> {
+        self.provider.drain(None).await;
         Ok(())
     }
 
     async fn close(&self) -> Result<()> {
+        self.provider.close(None).await;
         Ok(())
     }
 }

@@ -1,16 +1,19 @@
 //! The consumer's end: pooled connections, calls and commands.
 
 
+mod discover;
 mod lane;
 mod pool;
+mod subscribe;
 
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{Method, Request, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use polywire_core::contract::{Name, Retry};
 use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply, Result, Stamp};
 use std::sync::Arc;
@@ -119,6 +122,11 @@ impl Client {
     /// Sends a request and reads its answer, an error's too.
     async fn exchange(&self, request: Request<Full<Bytes>>, uri: Uri, fresh: bool, limit: usize) -> Result<Answer> {
         let response = self.pool.request(request, fresh).await.map_err(|error| no_answer(error, &uri))?;
+        self.whole(response, uri, limit).await
+    }
+
+    /// Reads an answer; of one that is neither a reply nor a typed error at most [`MAX_PROBLEM`] bytes.
+    async fn whole(&self, response: Response<Incoming>, uri: Uri, limit: usize) -> Result<Answer> {
         let (parts, incoming) = response.into_parts();
         let limit = if parts.status.is_success() || parts.status == StatusCode::UNPROCESSABLE_ENTITY { limit } else { MAX_PROBLEM };
         let body = match body::read(incoming, limit, None).await {

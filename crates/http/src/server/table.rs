@@ -7,6 +7,8 @@ use http::header::HeaderValue;
 use polywire_core::contract::{Digest, Name, Requirement, Track, Version};
 use polywire_core::{Dispatched, Error, ErrorKind, Kind, Result, Service};
 use quick_cache::{Equivalent, sync::Cache};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::client::allows;
 use crate::wire::{Stated, StampHeaders, visible};
@@ -28,7 +30,18 @@ pub(crate) struct Served {
     pub(crate) headers: StampHeaders,
     /// The channel that serves it.
     pub(crate) owner: u64,
+    pub(crate) streams: Arc<Streams>,
     requirements: Cache<StatedKey, Requirement>,
+}
+
+/// The event streams of a channel.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    /// Streams deliver what is there and end.
+    pub(crate) finishing: CancellationToken,
+    /// Streams end.
+    pub(crate) closing: CancellationToken,
+    pub(crate) running: TaskTracker,
 }
 
 /// An interaction at its path.
@@ -37,7 +50,8 @@ pub(crate) struct Route {
     pub(crate) served: Arc<Served>,
     pub(crate) interaction: Name,
     pub(crate) track: Track,
-    pub(crate) kind: Kind,
+    /// What it is in any version; `None` when no version has it, and negotiation will say so.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Table {
@@ -48,10 +62,10 @@ impl Table {
         Self::of(contracts)
     }
 
-    /// The same table without the contracts of a channel.
-    pub(crate) fn without(&self, owner: u64) -> Self {
+    /// The same table without the contracts of some channels.
+    pub(crate) fn without(&self, gone: impl Fn(u64) -> bool) -> Self {
         let mut contracts = self.contracts.clone();
-        contracts.retain(|_, served| served.owner != owner);
+        contracts.retain(|_, served| !gone(served.owner));
         Self::of(contracts)
     }
 
@@ -61,7 +75,7 @@ impl Table {
             let documents: Vec<_> = served.service.contracts().collect();
             for track in documents.iter().map(|contract| Track::of(contract.version())) {
                 for interaction in documents.iter().flat_map(|contract| contract.interactions()) {
-                    let Some(kind) = served.service.kind(&interaction.name) else { continue };
+                    let kind = served.service.kind(&interaction.name);
                     let route = Route { served: served.clone(), interaction: interaction.name.clone(), track, kind };
                     routes.insert(format!("/{name}/{track}/{}", interaction.name).into(), Arc::new(route));
                 }
@@ -94,7 +108,7 @@ impl Table {
         };
         let track = track.parse().map_err(|error: polywire_core::contract::TrackError| not_found(error.to_string()))?;
         let interaction: Name = interaction.parse().map_err(|error: polywire_core::contract::NameError| not_found(error.to_string()))?;
-        let kind = served.service.kind(&interaction).unwrap_or(Kind::Operation);
+        let kind = served.service.kind(&interaction);
         Ok(Arc::new(Route { served: served.clone(), interaction, track, kind }))
     }
 }
@@ -109,9 +123,9 @@ fn shown(text: &str) -> String {
 }
 
 impl Served {
-    pub(crate) fn new(service: Arc<Service>, owner: u64) -> Self {
+    pub(crate) fn new(service: Arc<Service>, owner: u64, streams: Arc<Streams>) -> Self {
         let headers = StampHeaders::of(&service);
-        Self { service, headers, owner, requirements: Cache::new(REQUIREMENTS) }
+        Self { service, headers, owner, streams, requirements: Cache::new(REQUIREMENTS) }
     }
 
     /// What a request requires: what its header says, else the track of its path. The same text gives the same

@@ -124,9 +124,7 @@ async fn a_hundred_at_once_are_not_mixed_up(stage: Arc<Stage>) -> Checked {
                 number,
                 callers: 100,
             };
-            let met: Meet = session
-                .request::<_, _, SampleError>(MEET, &request)
-                .await?;
+            let met: Meet = session.request::<_, _, SampleError>(MEET, &request).await?;
             check_eq!(met.number, number, "the answer");
             Ok::<_, Failure>(())
         }
@@ -164,7 +162,10 @@ async fn the_caller_is_told_at_its_deadline(stage: Arc<Stage>) -> Checked {
         .with(CallOptions::new().deadline(given));
     let start = Instant::now();
     let called = session.call(WAIT, Bytes::from_static(b"{}"));
-    let error = error_of("a call that waits", stage.within("an answer", called).await?)?;
+    let error = error_of(
+        "a call that waits",
+        stage.within("an answer", called).await?,
+    )?;
     let took = start.elapsed();
     check_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     check_eq!(error.attempted(), Some("call conformance.wait"), "{error}");
@@ -278,10 +279,15 @@ async fn too_large_a_request_is_refused_by_the_service(stage: Arc<Stage>) -> Che
         ..Default::default()
     };
     let service = stage.service(&[Edition::V1_4], &probe)?.with_limits(limits);
-    stage.serve_on(stage.provider(), service, probe.clone()).await?;
+    stage
+        .serve_on(stage.provider(), service, probe.clone())
+        .await?;
     let session = stage.session(Edition::V1_4)?;
     let called = session.call(RAW, vec![b' '; 1001].into());
-    let error = error_of("a call beyond the bound", stage.within("a refusal", called).await?)?;
+    let error = error_of(
+        "a call beyond the bound",
+        stage.within("a refusal", called).await?,
+    )?;
     check_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
     check_eq!(probe.count(&RAW), 0, "handlers that ran");
