@@ -72,6 +72,8 @@ pub(super) fn write(declaration: &Declaration) -> TokenStream {
         format!("The events of contract `{name}` {version} as types, for `Versions::adapt_event`.");
     quote! {
         #[doc = #module_summary]
+        // A marker is as visible as the contract, whose payloads need not be more visible than that.
+        #[allow(unreachable_pub)]
         #visibility mod #module {
             #(#markers)*
         }
