@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polywire_core::config::{Document, Environment, Mistakes};
-use polywire_core::{Authenticator, Error, ErrorKind, Registry, Result, TransportFactory};
+use polywire_core::{
+    Authenticator, Error, ErrorKind, Registry, Result, Transport, TransportFactory,
+};
 
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Brought, Settings};
 use crate::wire::Polywire;
 
 /// The config file that is read when no other is named.
@@ -31,7 +33,7 @@ pub struct Builder {
     source: Source,
     registry: Registry,
     environment: Option<Environment>,
-    authenticator: Option<Arc<dyn Authenticator>>,
+    brought: Brought,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ impl Builder {
             source: Source::Default,
             registry: default_registry(),
             environment: None,
-            authenticator: None,
+            brought: Brought::default(),
         }
     }
 
@@ -94,7 +96,21 @@ impl Builder {
 
     /// Verifies callers with this, on every transport, instead of what `[service.auth]` configures.
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
-        self.authenticator = Some(authenticator);
+        self.brought.authenticator = Some(authenticator);
+        self
+    }
+
+    /// Uses a transport that the program made itself, under this name and without a table of its own: for one that is
+    /// also used otherwise, such as an `HttpTransport` whose router is merged into an
+    /// application.
+    pub fn ready_transport(
+        mut self,
+        name: impl Into<String>,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        let name = name.into();
+        self.brought.transports.retain(|(other, _)| *other != name);
+        self.brought.transports.push((name, transport));
         self
     }
 
@@ -114,9 +130,9 @@ impl Builder {
         let file = self.source_and_environment().0;
         match self.read() {
             Ok((document, settings)) => {
-                Report::new(document.file(), &settings, document.finish().err())
+                Report::new(document.file(), &settings, document.finish().err().as_ref())
             }
-            Err(mistakes) => Report::unread(&file, mistakes),
+            Err(mistakes) => Report::unread(&file, &mistakes),
         }
     }
 
@@ -143,7 +159,7 @@ impl Builder {
             Source::File(path) => Document::load_with(path, &environment)?,
             Source::Default => Document::load_with(&file, &environment)?,
         };
-        let settings = Settings::read(&document, &self.registry, self.authenticator);
+        let settings = Settings::read(&document, &self.registry, self.brought);
         Ok((document, settings))
     }
 }

@@ -128,10 +128,10 @@ mod tests {
 
     #[test]
     fn a_role_is_asked_to_end_and_waited_for() {
-        let role = shell("trap 'exit 0' TERM; echo ready; while :; do read line; done < /dev/zero");
+        let role = shell("trap 'exit 0' TERM; echo ready; while :; do :; done");
         role.line("ready", SOON).unwrap();
         role.stop(SOON).unwrap();
-        let error = shell("sleep 30").finish(Duration::from_millis(1)).unwrap_err();
+        let error = shell("exec sleep 30").finish(Duration::from_millis(1)).unwrap_err();
         assert_eq!(error.to_string(), "shell did not end within 1ms");
     }
 }

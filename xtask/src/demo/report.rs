@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{Result, tree};
 
-/// The verdict of a role that did all its work.
+/// The verdict of a process that did all its work.
 pub const OK: &str = "ok";
 
 /// What one run of the example did. A role that did not run has no part in it.
@@ -19,22 +19,22 @@ pub struct Report {
     pub storefront: Option<Storefront>,
     /// The subscriber's part.
     pub billing: Option<Billing>,
+    /// `ok`, or what went wrong.
+    pub verdict: String,
 }
 
 /// What the consumer did.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Storefront {
-    /// The version that was agreed, if any was.
-    pub version: Option<String>,
+    /// The version that was agreed.
+    pub version: String,
     /// How many orders were worked through.
     pub orders: u64,
     /// The median time of a call, in microseconds.
     pub p50_us: u64,
     /// The time within which 99 of 100 calls were answered, in microseconds.
     pub p99_us: u64,
-    /// `ok`, or what went wrong.
-    pub verdict: String,
 }
 
 /// What the subscriber did.
@@ -43,8 +43,6 @@ pub struct Storefront {
 pub struct Billing {
     /// How many events were handled, each once.
     pub events: u64,
-    /// `ok`, or what went wrong.
-    pub verdict: String,
 }
 
 impl Report {
@@ -63,28 +61,21 @@ impl Report {
             transport: self.transport,
             storefront: self.storefront.or(other.storefront),
             billing: self.billing.or(other.billing),
+            verdict: if self.verdict == OK { other.verdict } else { self.verdict },
         }
     }
 
-    /// `ok`, or everything that went wrong.
-    #[must_use]
-    pub fn verdict(&self) -> String {
-        let verdicts = [
-            self.storefront.as_ref().map_or("the consumer did not run", |part| &part.verdict),
-            self.billing.as_ref().map_or("the subscriber did not run", |part| &part.verdict),
-        ];
-        let wrong: Vec<&str> = verdicts.into_iter().filter(|verdict| *verdict != OK).collect();
-        if wrong.is_empty() { OK.to_owned() } else { wrong.join("; ") }
-    }
-
-    /// Checks the verdict.
+    /// Checks that every part was done, and well.
     ///
     /// # Errors
     /// What went wrong.
     pub fn check(&self) -> Result<()> {
-        match self.verdict() {
-            verdict if verdict == OK => Ok(()),
-            verdict => Err(verdict.into()),
+        if self.verdict != OK {
+            Err(self.verdict.as_str().into())
+        } else if self.storefront.is_none() || self.billing.is_none() {
+            Err("not every role did its part".into())
+        } else {
+            Ok(())
         }
     }
 }

@@ -88,10 +88,10 @@ impl<'a> Shop<'a> {
         let status = Role::start("storefront", command)?.finish(SOON)?;
         provider.role.stop(SOON)?;
         let report = Report::read(&path)?;
-        match report.storefront {
-            Some(part) if part.verdict != OK && !status.success() => Ok(part.verdict),
-            part => Err(format!("a consumer that requires {require} was not refused: {status}, {part:?}").into()),
+        if report.verdict == OK || status.success() {
+            return Err(format!("a consumer that requires {require} was not refused: {status}, {report:?}").into());
         }
+        Ok(report.verdict)
     }
 
     fn provider(&self) -> Result<Provider> {

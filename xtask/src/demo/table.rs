@@ -32,11 +32,11 @@ fn row(name: &str, report: &Report) -> [String; 6] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(dash);
     [
         name.to_owned(),
-        or_dash(sold.and_then(|part| part.version.clone())),
+        or_dash(sold.map(|part| part.version.clone())),
         or_dash(sold.map(|part| part.orders.to_string())),
         or_dash(billed.map(|part| part.events.to_string())),
         or_dash(sold.map(|part| format!("{} / {}", time(part.p50_us), time(part.p99_us)))),
-        report.verdict(),
+        report.verdict.clone(),
     ]
 }
 
@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn rows_begin_with_the_transport() {
         let report = r#"{"transport": "http",
-            "storefront": {"version": "1.4.0", "orders": 200, "p50_us": 310, "p99_us": 1250, "verdict": "ok"},
-            "billing": {"events": 186, "verdict": "ok"}}"#;
+            "storefront": {"version": "1.4.0", "orders": 200, "p50_us": 310, "p99_us": 1250},
+            "billing": {"events": 186}, "verdict": "ok"}"#;
         let report: Report = serde_json::from_str(report).unwrap();
         let rows = [("http", Ok(report)), ("amqp", Err("no broker at 127.0.0.1:5672".into()))];
         let text = of(&rows).to_string();

@@ -59,7 +59,7 @@ fn named(section: &Section, need: &Need, name: &str, transports: &mut Transports
 
 fn the_only_one(section: &Section, need: &Need, transports: &mut Transports<'_>) -> Choice {
     let tables: Vec<&str> = transports
-        .tables()
+        .listed()
         .iter()
         .map(|transport| transport.name.as_str())
         .collect();
@@ -130,7 +130,7 @@ fn settle(
         };
     }
     let others: Vec<&str> = transports
-        .tables()
+        .listed()
         .iter()
         .filter(|other| lacks_nothing(other, need))
         .map(|other| other.name.as_str())
@@ -138,26 +138,20 @@ fn settle(
     let hint = if others.is_empty() {
         "no configured transport gives all that is needed".to_owned()
     } else {
-        format!(
-            "transports that give all that is needed: {}",
-            others.join(", ")
-        )
+        format!("all that is needed is given by {}", others.join(", "))
     };
     let table = section.section_or_empty("need");
     for lack in &candidate.lacks {
-        let (key, what) = lack.split_once(": ").unwrap_or(("need", lack));
+        let (key, what) = lack.split_once(": ").unwrap_or(("", lack));
+        let place = table.dotted_name();
         table.mistake(
             key,
-            format!(
-                "transport \"{name}\" does not fit {} of [{}]: {what}; {hint}",
-                key,
-                table.dotted_name()
-            ),
+            format!("transport \"{name}\" does not give {key:?} of [{place}]: {what}; {hint}"),
         );
     }
     Choice {
         transport: None,
-        reason: String::new(),
+        reason: format!("refused: {}", refused(&candidate)),
         candidates: vec![candidate],
     }
 }
@@ -165,7 +159,7 @@ fn settle(
 fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) -> Choice {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut chosen = None;
-    for transport in transports.tables() {
+    for transport in transports.listed() {
         let Some(lacks) = lacks(transport, need) else {
             continue;
         };
@@ -182,7 +176,7 @@ fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) 
     let passed: Vec<String> = candidates
         .iter()
         .filter(|candidate| !candidate.lacks.is_empty())
-        .map(|candidate| format!("{} ({})", candidate.transport, candidate.lacks.join("; ")))
+        .map(refused)
         .collect();
     if let Some(name) = chosen {
         let reason = if passed.is_empty() {
@@ -199,23 +193,34 @@ fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) 
             candidates,
         };
     }
+    let reason = if candidates.is_empty() {
+        String::new()
+    } else {
+        format!("refused: {}", passed.join(", "))
+    };
     // What a wrong table would have given is not known, and its mistakes are reported already.
     if !transports.any_broken() {
         let message = if candidates.is_empty() {
             "\"auto\" has nothing to choose from: add a table [transport.NAME]".to_owned()
         } else {
+            let place = section.dotted_name();
             format!(
-                "no configured transport gives what [{}] needs: {}",
-                section.dotted_name(),
+                "no configured transport gives what [{place}] needs: {}",
                 passed.join(", ")
             )
         };
         section.mistake("transport", message);
     }
     Choice {
+        transport: None,
+        reason,
         candidates,
-        ..Choice::default()
     }
+}
+
+/// A transport and what it lacks.
+fn refused(candidate: &Candidate) -> String {
+    format!("{} ({})", candidate.transport, candidate.lacks.join("; "))
 }
 
 fn lacks(transport: &ConfiguredTransport, need: &Need) -> Option<Vec<String>> {
