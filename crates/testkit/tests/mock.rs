@@ -1,7 +1,7 @@
 //! The two ends of a mock channel.
 
 use polywire_contract::Name;
-use polywire_core::{Channel, Dispatched, ErrorKind, Head, Health, Kind, Message, Receipt};
+use polywire_core::{Dispatched, ErrorKind, Head, Health, Kind, Message, Receipt};
 use polywire_testkit::mock::{self, Verb};
 
 fn message(kind: Kind) -> Message {
