@@ -1,7 +1,13 @@
 //! The real command on real files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 struct Folder(tempfile::TempDir);
 
@@ -24,7 +30,13 @@ impl Folder {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(arguments).output().unwrap().into()
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        Ran::of(command)
     }
 }
 
@@ -35,8 +47,9 @@ struct Ran {
     err: String,
 }
 
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
+impl Ran {
+    fn of(mut command: Command) -> Self {
+        let output = command.output().unwrap();
         Self {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),
@@ -89,24 +102,17 @@ fn the_file_may_be_named() {
     .unwrap();
     let named = folder.run(&["check", "shop.toml"]);
     assert_eq!(named.code, Some(0), "{named:?}");
-    let by_variable: Ran = folder
-        .command(&["check"])
-        .env("POLYWIRE_CONFIG", "shop.toml")
-        .output()
-        .unwrap()
-        .into();
+    let by_variable = folder.run_with(&["check"], &[("POLYWIRE_CONFIG", "shop.toml")]);
     assert_eq!(by_variable, named);
 }
 
 #[test]
 fn the_environment_counts() {
     let folder = Folder::with(GOOD);
-    let ran: Ran = folder
-        .command(&["check"])
-        .env("POLYWIRE_CHANNEL_BILLING_TRANSPORT", "http")
-        .output()
-        .unwrap()
-        .into();
+    let ran = folder.run_with(
+        &["check"],
+        &[("POLYWIRE_CHANNEL_BILLING_TRANSPORT", "http")],
+    );
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
         ran.out
@@ -114,12 +120,10 @@ fn the_environment_counts() {
         "{}",
         ran.out
     );
-    let ran: Ran = folder
-        .command(&["check"])
-        .env("POLYWIRE_CHANNEL_BILLING_TRANSPROT", "http")
-        .output()
-        .unwrap()
-        .into();
+    let ran = folder.run_with(
+        &["check"],
+        &[("POLYWIRE_CHANNEL_BILLING_TRANSPROT", "http")],
+    );
     assert_eq!(ran.code, Some(1));
     assert!(
         ran.err.starts_with(
@@ -245,12 +249,10 @@ fn secrets_are_never_printed() {
     let text = "[channel.orders]\ntransport = \"memory\"\ntoken = \"hunter2 hunter2\"\n[transport.http]\nurl = \"${URL}\"\n";
     for format in ["text", "json"] {
         let folder = Folder::with(text);
-        let mut command = folder.command(&["check", "--format", format]);
-        let ran: Ran = command
-            .env("URL", "ftp://user:hunter2@example.org")
-            .output()
-            .unwrap()
-            .into();
+        let ran = folder.run_with(
+            &["check", "--format", format],
+            &[("URL", "ftp://user:hunter2@example.org")],
+        );
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(
             !ran.out.contains("hunter2") && !ran.err.contains("hunter2"),

@@ -21,7 +21,7 @@ pub enum Algorithm {
     Rs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// EdDSA on Ed25519.
+    /// `EdDSA` on Ed25519.
     EdDsa,
 }
 
@@ -119,7 +119,7 @@ impl JwtKey {
         })
     }
 
-    /// A public key in PEM (`BEGIN PUBLIC KEY`, RFC 7468 section 13): RSA for RS256, P-256 for ES256, Ed25519 for EdDSA.
+    /// A public key in PEM (`BEGIN PUBLIC KEY`, RFC 7468 section 13): RSA for RS256, P-256 for ES256, Ed25519 for `EdDSA`.
     ///
     /// # Errors
     /// `Config` when it is none of these, or a private key.
@@ -289,7 +289,7 @@ impl JwtAuthenticator {
                 Ok(data) => return Ok(data.claims),
                 // Another key of the algorithm may have signed it.
                 Err(error) if matches!(error.kind(), Fault::InvalidSignature) => {
-                    fault = Some(error)
+                    fault = Some(error);
                 }
                 Err(error) => return Err(refused(error.kind())),
             }

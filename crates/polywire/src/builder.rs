@@ -130,9 +130,9 @@ impl Builder {
         let file = self.source_and_environment().0;
         match self.read() {
             Ok((document, settings)) => {
-                Report::new(document.file(), &settings, document.finish().err())
+                Report::new(document.file(), &settings, document.finish().err().as_ref())
             }
-            Err(mistakes) => Report::unread(&file, mistakes),
+            Err(mistakes) => Report::unread(&file, &mistakes),
         }
     }
 

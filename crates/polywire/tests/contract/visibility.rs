@@ -13,6 +13,10 @@ trait Private {
     async fn ask(&self, cx: &Context, request: Own) -> Result<Own, Infallible>;
     #[event]
     fn told(event: Own);
+    /// What is made of it warns its users, not whoever declares it.
+    #[deprecated]
+    #[event]
+    fn told_before(event: Own);
 }
 
 mod inner {

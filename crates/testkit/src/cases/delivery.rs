@@ -296,7 +296,7 @@ async fn order_is_kept_by_key(stage: Arc<Stage>) -> Checked {
             while let Some(delivery) = member.next().await {
                 let event: Happening = codec::decode(&delivery.body)?;
                 seen.send_modify(|seen| {
-                    seen.entry(event.publisher).or_default().push(event.number)
+                    seen.entry(event.publisher).or_default().push(event.number);
                 });
                 // Others run in between, so that an order that nobody keeps is lost here.
                 tokio::task::yield_now().await;

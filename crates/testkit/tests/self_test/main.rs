@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use polywire_core::memory::{Hub, MemoryChannel};
 use polywire_core::{Channel, Error, ErrorKind, Message, Reply, Result};
 use polywire_testkit::twist::{Twist, twist};
-use polywire_testkit::{Ends, Factory, Verdict, World, WorldOptions, cases};
+use polywire_testkit::{Case, Ends, Factory, Verdict, World, WorldOptions, cases};
 
 type Fault = Arc<dyn Fn(Arc<dyn Channel>) -> Arc<dyn Channel> + Send + Sync>;
 
@@ -110,7 +110,7 @@ fn a_sound_channel_passes_them_all() {
 
 #[test]
 fn names_are_unique() {
-    let names: Vec<String> = cases().map(|case| case.name()).collect();
+    let names: Vec<String> = cases().map(Case::name).collect();
     let unique: BTreeSet<&String> = names.iter().collect();
     assert_eq!(unique.len(), names.len());
 }

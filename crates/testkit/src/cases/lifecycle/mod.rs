@@ -2,11 +2,12 @@
 
 pub(super) mod restart;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polywire_core::{CallError, Dispatched, ErrorKind, Health, Kind, Session};
+use polywire_core::{CallError, Dispatched, ErrorKind, Health, Kind, Session, codec};
 use tokio::time::interval;
 
 use super::echo;
@@ -22,7 +23,9 @@ cases! { "lifecycle":
     draining_finishes_accepted_commands needs [Send];
     draining_twice_is_draining_once needs [Call];
     a_drained_end_takes_nothing_new needs [Call];
+    draining_ends_a_subscription_and_loses_nothing needs [Events];
     closing_ends_a_call_that_waits needs [Call];
+    closing_cuts_draining_short needs [Call];
     closing_ends_a_subscription needs [Events];
     a_closed_end_refuses_every_verb needs [];
     health_tells_draining_and_closed needs [];
@@ -164,6 +167,48 @@ async fn a_drained_end_takes_nothing_new(stage: Arc<Stage>) -> Checked {
     Ok(())
 }
 
+/// A consumer's end that drains is handed nothing more; what it holds is still settled, and the rest reaches another member.
+async fn draining_ends_a_subscription_and_loses_nothing(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let leaving = stage.another_consumer().await?;
+    let mut old = stage
+        .subscribe_on(&leaving, "^1.4", Some("billing"), 2)
+        .await?;
+    let publisher = served.publisher(Edition::V1_4)?;
+    for number in 0..10 {
+        publisher
+            .publish::<Happened1>(&Happening::number(number))
+            .await?;
+    }
+    let held = stage.next(&mut old).await?;
+    let settled = codec::decode::<Happening>(&held.body)?.number;
+    let mut staying = stage.subscribe("^1.4", Some("billing"), 64).await?;
+    let draining = tokio::spawn(async move { leaving.drain().await });
+    // What was on its way already may still come, within the prefetch; it is not settled, and returns.
+    let mut strays = Vec::new();
+    let ending = async {
+        while let Some(stray) = old.next().await {
+            strays.push(stray);
+        }
+    };
+    stage.within("the end of the stream", ending).await?;
+    held.ack().await?;
+    drop(strays);
+    stage.within("the end of draining", draining).await???;
+    let mut rest: HashSet<u64> = (0..10).filter(|number| *number != settled).collect();
+    while !rest.is_empty() {
+        let delivery = stage.next(&mut staying).await?;
+        let number = codec::decode::<Happening>(&delivery.body)?.number;
+        check!(
+            number != settled,
+            "{number} was acknowledged and came again"
+        );
+        rest.remove(&number);
+        delivery.ack().await?;
+    }
+    Ok(())
+}
+
 /// Closing an end ends a call that waits there, which cannot say whether its handler ran to its end. Closing again is no
 /// error.
 async fn closing_ends_a_call_that_waits(stage: Arc<Stage>) -> Checked {
@@ -183,6 +228,32 @@ async fn closing_ends_a_call_that_waits(stage: Arc<Stage>) -> Checked {
         .probe
         .until("the end of the handler", |log| log.cancelled == 1)
         .await
+}
+
+/// Closing does not wait for what draining waits for: the handler is cut short, and both end.
+async fn closing_cuts_draining_short(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let waiting = wait(&stage.session(Edition::V1_4)?);
+    until_waiting(&served).await?;
+    let provider = stage.provider();
+    let draining = {
+        let provider = provider.clone();
+        tokio::spawn(async move { provider.drain().await })
+    };
+    let refusing = async {
+        let mut again = interval(Duration::from_millis(5));
+        while provider.health() == Health::Ready {
+            again.tick().await;
+        }
+    };
+    stage.within("the start of draining", refusing).await?;
+    stage.within("closing", provider.close()).await??;
+    match stage.within("the end of draining", draining).await?? {
+        Ok(()) => {}
+        Err(error) => check_eq!(error.kind(), ErrorKind::Closed, "{error}"),
+    }
+    waiting.abort();
+    Ok(())
 }
 
 /// Closing an end ends its subscriptions; what a subscriber holds can be dropped or settled without harm.
