@@ -5,9 +5,7 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-mod example;
-
-use example::{checksum, folder, report, shop};
+use crate::program::{checksum, folder, report, shop};
 
 const EVERYTHING: [&str; 3] = ["orders", "storefront", "billing"];
 
