@@ -8,7 +8,7 @@ use polywire_core::{
     Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply, Result, Service, Subscription,
 };
 
-use crate::client::Client;
+use crate::client::{Client, Ends};
 use crate::lifecycle::Lifecycle;
 use crate::server::Provider;
 
@@ -65,7 +65,8 @@ impl Channel for HttpChannel {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let _inside = self.life.enter()?;
         let client = self.client()?;
-        self.life.until_closed(client.subscribe(subscription, self.life.closing().clone())).await
+        let ends = Ends { draining: self.life.draining().clone(), closing: self.life.closing().clone() };
+        self.life.until_closed(client.subscribe(subscription, ends)).await
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -34,6 +35,14 @@ async fn end(config: HttpConfig) -> Result<Arc<dyn Channel>> {
 
 #[async_trait]
 impl Factory for Http {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn case_limit(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
     async fn world(&self, options: WorldOptions) -> Result<Box<dyn World>> {
         let config = HttpConfig { max_payload: options.max_payload, bounds: options.bounds, ..HttpConfig::default() };
         let addresses: Vec<SocketAddr> = (0..REPLICAS).map(|_| free_address()).collect();

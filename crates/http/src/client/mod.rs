@@ -26,6 +26,7 @@ use crate::wire::{PROBLEM, StampCache, write_head};
 use lane::{Lane, Lanes};
 pub(crate) use lane::allows;
 use pool::Pool;
+pub(crate) use subscribe::Ends;
 
 /// How much of an error answer is read, in bytes: refusals list every version offered.
 const MAX_PROBLEM: usize = 1024 * 1024;
@@ -108,10 +109,11 @@ impl Client {
         let mut turn = self.turn(&head);
         let mut headers = lane.headers();
         write_head(&mut headers, &head)?;
-        // A replica that cannot be reached has seen nothing of the request, so the next one may have it.
+        // A replica that cannot be reached, or drains, has done nothing, so the next one may have the request.
         for _ in 1..self.bases.len() {
             match self.post_to(turn, lane, &head, headers.clone(), body.clone()).await {
                 Err(error) if error.kind() == ErrorKind::Unavailable && error.dispatched() == Dispatched::No => {}
+                Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE && refusal(&answer).dispatched() == Dispatched::No => {}
                 answer => return answer,
             }
             turn = (turn + 1) % self.bases.len();

@@ -16,7 +16,7 @@ use super::answer::{build, is_removed, problem, problem_as, reply};
 use super::table::Route;
 use super::settle::SUFFIX;
 use crate::body::{self, Buffered, Payload, ReplyBody, Unread};
-use crate::wire::{JSON, read_head};
+use crate::wire::{CLOSE, JSON, read_head};
 
 /// Why a request has no reply: an error, and a status that says more than its kind does.
 pub(super) struct Refusal {
@@ -58,7 +58,11 @@ impl Server {
         let admission = self.admit(route, parts)?;
         let body = self.read(&admission, body).await?;
         let _place = self.place()?;
-        Ok(reply(&route.served, admission.dispatch(body).await?))
+        let mut answer = reply(&route.served, admission.dispatch(body).await?);
+        if route.served.service.is_draining() && parts.version < Version::HTTP_2 {
+            answer.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        Ok(answer)
     }
 
     async fn command<B: Payload>(&self, route: &Route, parts: &Parts, body: B) -> Result<Response<ReplyBody>, Refusal> {

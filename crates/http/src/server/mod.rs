@@ -212,6 +212,11 @@ impl Provider {
     pub(crate) async fn close(&self, owner: Option<u64>) {
         let own = |other: u64| owner.is_none_or(|owner| owner == other);
         let mut state = self.state.lock().await;
+        let table = self.server.table.load_full();
+        let last = table.contracts.values().all(|served| own(served.owner));
+        if let Some(listener) = if last { state.listener.take() } else { None } {
+            listener.stop(table.contracts.values().all(|served| served.service.is_draining())).await;
+        }
         self.server.table.rcu(|table| table.without(own));
         state.workers.retain(|(other, ..)| !own(*other));
         state.streams.retain(|other, streams| {
@@ -220,10 +225,5 @@ impl Provider {
             }
             !own(*other)
         });
-        if self.server.table.load().contracts.is_empty()
-            && let Some(listener) = state.listener.take()
-        {
-            listener.stop().await;
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use polywire_core::{ContentType, Dispatched, Error, ErrorKind, Head, MessageId, Result, Token, TraceContext};
+use polywire_core::{ContentType, Dispatched, Error, ErrorKind, Head, Kind, MessageId, Result, Token, TraceContext};
 use tokio::time::Instant;
 
 use super::names::*;
@@ -32,6 +32,7 @@ pub(crate) fn read_head<'a>(headers: &'a HeaderMap, head: &mut Head) -> Result<S
             "content-type" => head.content_type = ContentType::parse(visible("content-type", value)?),
             "contract-require" => once(&mut stated.require, "contract-require", value)?,
             "contract-digest" => once(&mut stated.digest, "contract-digest", value)?,
+            "contract-kind" => head.kind = kind(value)?,
             "contract-timeout" => head.deadline = Some(Instant::now() + timeout(value)?),
             "contract-message-id" => head.id = MessageId::parse(&plain("contract-message-id", value)?).map_err(refused)?,
             "contract-attempt" => head.attempt = number("contract-attempt", value, 1..=u32::MAX)?,
@@ -57,6 +58,15 @@ fn once<'a>(place: &mut Option<&'a HeaderValue>, name: &str, value: &'a HeaderVa
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(invalid(format!("header {name} was sent twice: send it once, ranges separated by \";\""))),
+    }
+}
+
+fn kind(value: &HeaderValue) -> Result<Kind> {
+    match value.as_bytes() {
+        b"operation" => Ok(Kind::Operation),
+        b"command" => Ok(Kind::Command),
+        b"event" => Ok(Kind::Event),
+        _ => Err(invalid("header contract-kind: send operation, command or event, or leave it out")),
     }
 }
 
@@ -102,6 +112,12 @@ fn refused(error: Error) -> Error {
 /// Writes what is specific to one message; what is the same for every message of a requirement comes with its lane.
 pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     headers.insert(CONTENT_TYPE, content_type(&head.content_type));
+    let kind = match head.kind {
+        Kind::Operation => "operation",
+        Kind::Command => "command",
+        Kind::Event => "event",
+    };
+    headers.insert(KIND, HeaderValue::from_static(kind));
     let mut id = [0; 32];
     headers.insert(MESSAGE_ID, id_value(&head.id, &mut id));
     if let Some(remaining) = head.remaining() {
@@ -175,7 +191,6 @@ fn id_value(id: &MessageId, buffer: &mut [u8; 32]) -> HeaderValue {
 mod tests {
     use super::*;
     use polywire_core::contract::Name;
-    use polywire_core::Kind;
 
     fn empty() -> Head {
         Head::new(Kind::Operation, Name::from_static("orders"), Name::from_static("quote"))

@@ -1,5 +1,5 @@
 //! A small `orders` contract in several versions, served by hand-written providers that count what they run.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, unreachable_pub, missing_debug_implementations, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod raw;
 

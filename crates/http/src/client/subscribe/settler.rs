@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use parking_lot::Mutex;
 use polywire_core::{Dispatched, Error, ErrorKind, Result, Settle, Token, Verdict};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::progress::Progress;
@@ -27,6 +27,8 @@ pub(super) struct Ticket {
     pub(super) event_id: String,
     pub(super) progress: Arc<Mutex<Progress>>,
     pub(super) settler: mpsc::UnboundedSender<Order>,
+    /// Its place among the deliveries that the subscriber may hold; only held.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 /// What a settler is asked to tell. There is at most one per delivery, so the prefetch bounds their queue.

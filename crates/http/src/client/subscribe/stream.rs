@@ -12,10 +12,11 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use polywire_core::{Delivery, Dispatched, Error, ErrorKind, Result, Subscription};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::Ends;
 use super::progress::Progress;
 use super::settler::{self, Member, Order, Ticket};
 use crate::client::lane::first_track;
@@ -64,7 +65,7 @@ impl Replica {
     pub(super) fn new(client: Arc<Client>, subscription: Arc<Subscription>, turn: usize) -> Result<Self> {
         let Subscription { contract, event, group, requirement, prefetch, .. } = &*subscription;
         let path = format!("/{contract}/{}/{event}", first_track(requirement));
-        let prefetch = prefetch.div_ceil(client.bases.len()).clamp(1, MAX_PREFETCH);
+        let prefetch = prefetch.clamp(&1, &MAX_PREFETCH);
         let group = group.as_ref().map_or_else(String::new, |group| format!("&group={}", utf8_percent_encode(group, NON_ALPHANUMERIC)));
         let base = &client.bases[turn];
         let uri = base.join(&format!("{path}?prefetch={prefetch}{group}"))?;
@@ -137,7 +138,7 @@ impl Replica {
     }
 
     /// Delivers until nobody listens or the channel is closed, over as many streams as it takes.
-    pub(super) async fn run(mut self, opened: Result<Opened>, deliver: mpsc::Sender<Delivery>, closing: CancellationToken) {
+    pub(super) async fn run(mut self, opened: Result<Opened>, deliver: mpsc::Sender<Delivery>, places: Arc<Semaphore>, ends: Ends) {
         let policy = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_max_delay(LONGEST_WAIT).without_max_times().with_jitter();
         let (mut waits, mut opened) = (policy.build(), opened);
         loop {
@@ -146,8 +147,8 @@ impl Replica {
                     waits = policy.build();
                     let ended = tokio::select! {
                         biased;
-                        () = closing.cancelled() => return,
-                        ended = self.deliver(stream, &deliver) => ended,
+                        () = ends.closing.cancelled() => return,
+                        ended = self.deliver(stream, &deliver, &places, &ends.draining) => ended,
                     };
                     match ended {
                         End::Unwanted => return,
@@ -160,28 +161,46 @@ impl Replica {
             tracing::warn!(event = %self.subscription.event, uri = %self.uri, %why, ?wait, "a subscription is away from its provider; opening it again");
             tokio::select! {
                 biased;
-                () = closing.cancelled() => return,
+                () = ends.closing.cancelled() => return,
+                () = ends.draining.cancelled() => return,
                 () = deliver.closed() => return,
                 () = tokio::time::sleep(wait) => {}
             }
             opened = tokio::select! {
                 biased;
-                () = closing.cancelled() => return,
+                () = ends.closing.cancelled() => return,
+                () = ends.draining.cancelled() => return,
                 () = deliver.closed() => return,
                 opened = self.open() => opened,
             };
         }
     }
 
-    async fn deliver(&mut self, mut stream: Opened, deliver: &mpsc::Sender<Delivery>) -> End {
-        let mut events = std::mem::take(&mut stream.ready);
+    async fn deliver(
+        &mut self,
+        mut stream: Opened,
+        deliver: &mpsc::Sender<Delivery>,
+        places: &Arc<Semaphore>,
+        draining: &CancellationToken,
+    ) -> End {
+        let mut arrived = std::mem::take(&mut stream.ready);
         loop {
-            for event in events.drain(..) {
+            let mut events = std::mem::take(&mut arrived).into_iter();
+            while let Some(event) = events.next() {
                 if event.name == "bye" {
                     return End::Broken("the provider is draining".to_owned());
                 }
-                let Some(delivery) = self.delivery(event, &stream.settler) else { continue };
-                if deliver.send(delivery).await.is_err() {
+                // Each replica keeps to the prefetch; together they might exceed it.
+                let place = tokio::select! {
+                    biased;
+                    () = deliver.closed() => None,
+                    () = draining.cancelled() => None,
+                    place = places.clone().acquire_owned() => place.ok(),
+                };
+                let wanted = place.is_some();
+                let Some(delivery) = self.delivery(event, &stream.settler, place) else { continue };
+                if !wanted || deliver.send(delivery).await.is_err() {
+                    stream.ready = events.collect();
                     return self.leave(stream).await;
                 }
             }
@@ -189,7 +208,8 @@ impl Replica {
             let read = tokio::select! {
                 biased;
                 () = deliver.closed() => return self.leave(stream).await,
-                read = timeout(quiet, self.read(&mut stream.body, &mut stream.reader, &mut events)) => read,
+                () = draining.cancelled() => return self.leave(stream).await,
+                read = timeout(quiet, self.read(&mut stream.body, &mut stream.reader, &mut arrived)) => read,
             };
             match read {
                 Ok(Ok(())) => {}
@@ -204,10 +224,13 @@ impl Replica {
     async fn leave(&self, mut stream: Opened) -> End {
         let _ = stream.settler.send(Order::Leave);
         let rest = async {
-            let mut events = Vec::new();
-            while self.read(&mut stream.body, &mut stream.reader, &mut events).await.is_ok() {
+            let mut events = std::mem::take(&mut stream.ready);
+            loop {
                 for event in events.drain(..) {
-                    drop(self.delivery(event, &stream.settler));
+                    drop(self.delivery(event, &stream.settler, None));
+                }
+                if self.read(&mut stream.body, &mut stream.reader, &mut events).await.is_err() {
+                    return;
                 }
             }
         };
@@ -216,7 +239,7 @@ impl Replica {
         End::Unwanted
     }
 
-    fn delivery(&self, event: SseEvent, settler: &mpsc::UnboundedSender<Order>) -> Option<Delivery> {
+    fn delivery(&self, event: SseEvent, settler: &mpsc::UnboundedSender<Order>, place: Option<OwnedSemaphorePermit>) -> Option<Delivery> {
         let Subscription { contract, event: name, requirement, .. } = &*self.subscription;
         if event.name == "gap" {
             let gap: Gap = serde_json::from_str(&event.data).ok()?;
@@ -237,7 +260,7 @@ impl Replica {
         let delivery = received.delivery?;
         let mut head = received.head;
         head.requirement = Some(requirement.clone());
-        let ticket = Ticket { delivery, event_id, progress: self.progress.clone(), settler: settler.clone() };
+        let ticket = Ticket { delivery, event_id, progress: self.progress.clone(), settler: settler.clone(), _place: place };
         if self.subscription.group.is_none() && !self.progress.lock().arrive(&ticket.event_id) {
             // Settled before the last connection broke, where the provider may not have heard of it.
             let _ = settler.send(Order::Settle(delivery, Some(polywire_core::Verdict::Ack), None));

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::Server;
 use crate::config::Protocol;
@@ -24,6 +24,8 @@ use watch::Connections;
 
 /// How long connections get to finish by themselves when the listener stops.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long connections stay open after draining.
+const LINGER: Duration = Duration::from_millis(250);
 /// The pause after an error of `accept`, such as no file descriptor being left.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -35,7 +37,13 @@ pub(super) struct Listener {
     connections: Arc<Connections>,
     accepting: JoinHandle<()>,
     stop: CancellationToken,
-    _guard: DropGuard,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.connections.finish();
+    }
 }
 
 impl Listener {
@@ -54,7 +62,7 @@ impl Listener {
         tokio::spawn(watch::look_after(Arc::downgrade(&connections), server.limits.header_timeout, server.limits.idle_timeout, stop.clone()));
         let accepting = tokio::spawn(accept(socket, server, protocols, tls, connections.clone(), stop.clone()));
         tracing::info!(%address, "listening");
-        Ok(Self { address, connections, accepting, _guard: stop.clone().drop_guard(), stop })
+        Ok(Self { address, connections, accepting, stop })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -62,10 +70,16 @@ impl Listener {
     }
 
     /// Accepts nothing more, lets connections finish what they do, and cuts those that do not.
-    pub(super) async fn stop(self) {
+    ///
+    /// After draining, connections get a moment in which a request on them is still refused properly: a client that is
+    /// just about to use one would not know whether its request was handled.
+    pub(super) async fn stop(mut self, drained: bool) {
         self.stop.cancel();
         // It ends by itself; a panic in it is logged by the runtime.
-        let _ = self.accepting.await;
+        let _ = (&mut self.accepting).await;
+        if drained {
+            let _ = timeout(LINGER, self.connections.emptied()).await;
+        }
         self.connections.finish();
         if timeout(PATIENCE, self.connections.emptied()).await.is_err() {
             self.connections.cut();
@@ -116,6 +130,4 @@ async fn accept(
             drop(place);
         });
     }
-    // Whoever is dropped without being stopped still lets go of its connections.
-    connections.finish();
 }
