@@ -29,7 +29,10 @@ impl Lifecycle {
     pub(crate) fn open(&self) -> Result<()> {
         match self.state.load(Ordering::Acquire) {
             OPEN => Ok(()),
-            DRAINING => Err(Error::new(ErrorKind::Closed, "the channel is draining and takes nothing new")),
+            DRAINING => Err(Error::new(
+                ErrorKind::Closed,
+                "the channel is draining and takes nothing new",
+            )),
             _ => Err(closed()),
         }
     }
@@ -54,7 +57,9 @@ impl Lifecycle {
     /// Refuses newcomers.
     pub(crate) fn refuse_new(&self) {
         // What is closed stays closed.
-        let _ = self.state.compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .state
+            .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
         self.draining.cancel();
     }
 

@@ -29,7 +29,6 @@ const LINGER: Duration = Duration::from_millis(250);
 /// The pause after an error of `accept`, such as no file descriptor being left.
 const PAUSE: Duration = Duration::from_millis(50);
 
-
 /// A listener that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -51,18 +50,44 @@ impl Listener {
     ///
     /// # Errors
     /// `Config` naming the address when it cannot be bound.
-    pub(super) async fn start(server: Arc<Server>, at: SocketAddr, protocol: Protocol, tls: Option<TlsAcceptor>) -> Result<Self> {
+    pub(super) async fn start(
+        server: Arc<Server>,
+        at: SocketAddr,
+        protocol: Protocol,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self> {
         let cannot = |error: io::Error| {
-            Error::new(ErrorKind::Config, format!("cannot listen on {at}: {error}; choose a free address, or port 0 for any")).caused_by(error)
+            Error::new(
+                ErrorKind::Config,
+                format!("cannot listen on {at}: {error}; choose a free address, or port 0 for any"),
+            )
+            .caused_by(error)
         };
         let socket = TcpListener::bind(at).await.map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
         let (stop, connections) = (CancellationToken::new(), Arc::new(Connections::default()));
         let protocols = Arc::new(Protocols::new(&server.limits, protocol));
-        tokio::spawn(watch::look_after(Arc::downgrade(&connections), server.limits.header_timeout, server.limits.idle_timeout, stop.clone()));
-        let accepting = tokio::spawn(accept(socket, server, protocols, tls, connections.clone(), stop.clone()));
+        tokio::spawn(watch::look_after(
+            Arc::downgrade(&connections),
+            server.limits.header_timeout,
+            server.limits.idle_timeout,
+            stop.clone(),
+        ));
+        let accepting = tokio::spawn(accept(
+            socket,
+            server,
+            protocols,
+            tls,
+            connections.clone(),
+            stop.clone(),
+        ));
         tracing::info!(%address, "listening");
-        Ok(Self { address, connections, accepting, stop })
+        Ok(Self {
+            address,
+            connections,
+            accepting,
+            stop,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -96,7 +121,9 @@ async fn accept(
     connections: Arc<Connections>,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(server.limits.max_connections.min(Semaphore::MAX_PERMITS)));
+    let places = Arc::new(Semaphore::new(
+        server.limits.max_connections.min(Semaphore::MAX_PERMITS),
+    ));
     loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await.ok()?;
