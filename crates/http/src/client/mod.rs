@@ -5,7 +5,7 @@ mod lane;
 mod pool;
 mod subscribe;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
@@ -36,6 +36,10 @@ const MAX_PROBLEM: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Client {
     bases: Vec<BaseUrl>,
+    /// How many requests were given to a replica in turn.
+    asked: AtomicUsize,
+    /// The replica that refused a version last.
+    refused: AtomicUsize,
     pool: Pool,
     lanes: Lanes,
     stamps: StampCache,
@@ -58,6 +62,8 @@ impl Client {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self> {
         Ok(Self {
             bases: config.urls.clone(),
+            asked: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             pool: Pool::new(config)?,
             lanes: Lanes::new(),
             stamps: StampCache::default(),
@@ -156,8 +162,13 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers;
-        self.exchange(request, uri, head.attempt > 1, self.max_payload)
-            .await
+        let answer = self
+            .exchange(request, uri, head.attempt > 1, self.max_payload)
+            .await?;
+        if matches!(answer.status, StatusCode::NOT_ACCEPTABLE | StatusCode::GONE) {
+            self.refused.store(turn, Ordering::Relaxed);
+        }
+        Ok(answer)
     }
 
     /// Sends a request and reads its answer, an error's too.
@@ -210,15 +221,13 @@ impl Client {
         })
     }
 
-    /// Which replica is asked: by the message's id, so that its next attempt goes to the next one.
+    /// Which replica is asked first: each in turn, and for a further attempt the one after who refused last.
     fn turn(&self, head: &Head) -> usize {
-        if self.bases.len() == 1 {
-            return 0;
+        match self.bases.len() {
+            1 => 0,
+            several if head.attempt > 1 => (self.refused.load(Ordering::Relaxed) + 1) % several,
+            several => self.asked.fetch_add(1, Ordering::Relaxed) % several,
         }
-        let mut hasher = DefaultHasher::new();
-        head.id.hash(&mut hasher);
-        let start = usize::try_from(hasher.finish() % self.bases.len() as u64).unwrap_or_default();
-        (start + head.attempt.saturating_sub(1) as usize) % self.bases.len()
     }
 
     fn guard_token(&self, turn: usize) -> Result<()> {
