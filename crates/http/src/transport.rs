@@ -54,12 +54,45 @@ impl HttpTransport {
 
     fn of(config: HttpConfig) -> Self {
         let provider = Arc::new(Provider::new(&config));
-        Self { config, provider, client: Mutex::new(None), ids: AtomicU64::new(0) }
+        Self {
+            config,
+            provider,
+            client: Mutex::new(None),
+            ids: AtomicU64::new(0),
+        }
     }
 
     /// Where it listens, once something is served.
     pub async fn local_address(&self) -> Option<SocketAddr> {
         self.provider.address().await
+    }
+
+    /// Every contract that is or will be served, as routes to merge into an application of your own, with its own
+    /// listener, TLS and middleware. Call it before the first contract is served; then `listen` is not needed.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use polywire_core::Transport;
+    /// use polywire_http::{HttpConfig, HttpTransport};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = HttpTransport::new(HttpConfig::default(), false)?;
+    /// let app = Router::new().route("/", get(async || "shop")).merge(transport.router());
+    /// let orders = transport.channel("orders").await?;
+    /// // orders.serve(...) adds its contract to the routes.
+    ///
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    /// # serving.abort();
+    /// # drop(orders);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Whether callers from beyond this machine are encrypted and authenticated is then the application's concern.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
+        crate::router::router(self.provider.merge())
     }
 
     fn client(&self) -> Result<Option<Arc<Client>>> {
@@ -82,14 +115,21 @@ impl Transport for HttpTransport {
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(HttpChannel::new(id, self.config.capability(), self.client()?, self.provider.clone())))
+        Ok(Arc::new(HttpChannel::new(
+            id,
+            self.config.capability(),
+            self.client()?,
+            self.provider.clone(),
+        )))
     }
 
     async fn drain(&self) -> Result<()> {
+        self.provider.drain(None).await;
         Ok(())
     }
 
     async fn close(&self) -> Result<()> {
+        self.provider.close(None).await;
         Ok(())
     }
 }

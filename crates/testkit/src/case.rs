@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -137,18 +138,29 @@ impl Case {
                 capability: None,
             };
         }
+        let (case, playing) = (*self, factory.clone());
+        let (report, reported) = mpsc::sync_channel(1);
+        // On a thread of its own, so that not even a transport that never yields holds up the suite.
+        let thread = thread::Builder::new()
+            .name(self.name())
+            .spawn(move || report.send(case.run_here(&playing)));
+        if let Err(error) = thread {
+            return Report::of_failure(error.into());
+        }
+        let limit = factory.case_limit() + 2 * factory.patience();
+        reported.recv_timeout(limit).unwrap_or_else(|_| {
+            Report::of_failure(Failure::new(format!("the case hangs after {limit:?}")))
+        })
+    }
+
+    fn run_here(self, factory: &Arc<dyn Factory>) -> Report {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
-            Err(error) => {
-                return Report {
-                    verdict: Verdict::Failed(error.into()),
-                    capability: None,
-                };
-            }
+            Err(error) => return Report::of_failure(error.into()),
         };
         let report = runtime.block_on(self.play(factory));
         // A handler that does not heed its cancellation must not hold up the suite.
@@ -180,7 +192,10 @@ impl Case {
         let limit = factory.case_limit();
         let played = match timeout(limit, AssertUnwindSafe(playing).catch_unwind()).await {
             Ok(Ok(played)) => played,
-            Ok(Err(panic)) => Err(Failure::new(format!("the case panicked: {}", text(&*panic)))),
+            Ok(Err(panic)) => Err(Failure::new(format!(
+                "the case panicked: {}",
+                text(&*panic)
+            ))),
             Err(_) => Err(Failure::new(format!("the case took longer than {limit:?}"))),
         };
         let closed = stage.close().await;

@@ -1,13 +1,12 @@
 //! What a channel must do about a capability that it does not claim.
 
-use polywire_contract::Requirement;
-use polywire_core::{Error, ErrorKind, Kind, Need, Stamp, Subscription};
+use polywire_core::{Error, ErrorKind, Kind, Need, Stamp};
 use std::sync::Arc;
 
 use crate::case::Claim;
 use crate::failure::{Checked, Failure, check, check_eq};
 use crate::sample::{CONTRACT, Edition, interaction};
-use crate::stage::{Stage, bare};
+use crate::stage::{Stage, bare, subscription};
 
 /// Checks that what is not claimed is refused: a verb with `Unsupported`, a quality by not meeting the need for it.
 pub(crate) async fn verify(stage: &Stage, claim: Claim) -> Checked {
@@ -54,19 +53,17 @@ async fn events(stage: &Stage) -> Checked {
         let stamp: Option<&Arc<Stamp>> = served.stamp(&Edition::V1_4.version()?);
         message.head.stamp = stamp.cloned();
         let provider = stage.provider();
-        let result = stage.within("the refusal", provider.publish(message)).await?;
+        let result = stage
+            .within("the refusal", provider.publish(message))
+            .await?;
         unsupported("publish", result.map(drop))?;
     }
     if !capability.subscribe.is_available() {
-        let subscription = Subscription {
-            contract: CONTRACT,
-            event: interaction::HAPPENED,
-            group: None,
-            requirement: Requirement::parse_list(CONTRACT, "^1.4")?,
-            prefetch: 1,
-        };
+        let subscription = subscription("^1.4", None, 1)?;
         let consumer = stage.consumer();
-        let joined = stage.within("the refusal", consumer.subscribe(subscription)).await?;
+        let joined = stage
+            .within("the refusal", consumer.subscribe(subscription))
+            .await?;
         unsupported("subscribe", joined.map(drop))?;
     }
     Ok(())

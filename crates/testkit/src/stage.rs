@@ -45,10 +45,6 @@ impl Stage {
         &self.options
     }
 
-    pub(crate) fn patience(&self) -> Duration {
-        self.patience
-    }
-
     pub(crate) fn capability(&self) -> Capability {
         self.world.capability()
     }
@@ -94,9 +90,9 @@ impl Stage {
         what: &str,
         future: impl Future<Output = T> + Send,
     ) -> Checked<T> {
-        timeout(self.patience, future).await.map_err(|_| {
-            Failure::new(format!("{what} did not happen within {:?}", self.patience))
-        })
+        timeout(self.patience, future)
+            .await
+            .map_err(|_| Failure::new(format!("{what} did not happen within {:?}", self.patience)))
     }
 
     pub(crate) fn probe(&self) -> Probe {
@@ -127,7 +123,8 @@ impl Stage {
         probe: Probe,
     ) -> Checked<Served> {
         let service = Arc::new(service);
-        self.within("serving", channel.serve(service.clone())).await??;
+        self.within("serving", channel.serve(service.clone()))
+            .await??;
         Ok(Served {
             probe,
             service,
@@ -154,7 +151,8 @@ impl Stage {
     ) -> Checked<Session> {
         let requirement = Requirement::parse_list(CONTRACT, ranges)?;
         let policy = Policy {
-            timeout: self.patience,
+            // Longer than the suite waits, so that the suite says what did not happen.
+            timeout: 2 * self.patience,
             ..Policy::default()
         };
         Ok(Session::new(
@@ -183,13 +181,7 @@ impl Stage {
         group: Option<&str>,
         prefetch: usize,
     ) -> Checked<Deliveries> {
-        let subscription = Subscription {
-            contract: CONTRACT,
-            event: interaction::HAPPENED,
-            group: group.map(Name::try_from).transpose()?,
-            requirement: Requirement::parse_list(CONTRACT, ranges)?,
-            prefetch,
-        };
+        let subscription = subscription(ranges, group, prefetch)?;
         Ok(self
             .within("subscribing", channel.subscribe(subscription))
             .await??)
@@ -266,4 +258,20 @@ pub(crate) fn bare(
     let mut head = Head::new(kind, CONTRACT, interaction);
     head.requirement = Some(Requirement::parse_list(CONTRACT, ranges)?);
     Ok(Message::new(head, body.into()))
+}
+
+/// A subscription to `happened`, without a token.
+pub(crate) fn subscription(
+    ranges: &str,
+    group: Option<&str>,
+    prefetch: usize,
+) -> Checked<Subscription> {
+    Ok(Subscription {
+        contract: CONTRACT,
+        event: interaction::HAPPENED,
+        group: group.map(Name::try_from).transpose()?,
+        requirement: Requirement::parse_list(CONTRACT, ranges)?,
+        prefetch,
+        token: None,
+    })
 }

@@ -49,8 +49,10 @@ pub async fn run(options: &Options) -> Result<()> {
 /// Provides, and tells whoever started this that it can be reached, and where.
 async fn serve(wire: &Polywire, options: &Options) -> Result<()> {
     let provided = orders::serve(wire, options.serve()).await?;
-    let address = provided.address().await.unwrap_or_default();
-    println!("ready orders {address}");
+    match provided.address().await {
+        Some(address) => println!("ready orders {address}"),
+        None => println!("ready orders"),
+    }
     Ok(())
 }
 

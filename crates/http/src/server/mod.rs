@@ -1,25 +1,33 @@
 //! The provider's end: one listener, any number of contracts.
 
 mod answer;
+mod documents;
+mod events;
 mod handle;
 mod listener;
+mod members;
+mod query;
+mod settle;
 mod table;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use polywire_core::{Error, ErrorKind, Exchange, Overflow, Result, Service, Workers};
+use polywire_core::{Error, ErrorKind, Exchange, MessageId, Overflow, Result, Service, Workers};
 use tokio::sync::Mutex;
 
 use crate::body::Buffered;
 use crate::config::{HttpConfig, Protocol};
 use crate::tls::TlsConfig;
-use listener::Listener;
+pub(crate) use documents::Offers;
 pub(crate) use listener::Busy;
-use table::{Served, Table};
+use listener::Listener;
+use members::Members;
+use table::{Served, Streams, Table};
 
 /// The bounds of a provider's end.
 #[derive(Clone, Debug)]
@@ -41,6 +49,10 @@ pub(crate) struct Server {
     exchange: Exchange,
     buffered: Buffered,
     running: AtomicUsize,
+    members: Arc<Members>,
+    /// Names this run, so that event ids of another one are recognised.
+    epoch: String,
+    heartbeat: Duration,
     draining: AtomicBool,
 }
 
@@ -60,14 +72,23 @@ pub(crate) struct Provider {
 struct State {
     listener: Option<Listener>,
     workers: Vec<(u64, Arc<Service>, Workers)>,
+    /// By channel.
+    streams: HashMap<u64, Arc<Streams>>,
 }
 
 impl Server {
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+            || self
+                .table
+                .load()
+                .contracts
+                .values()
+                .any(|served| served.service.is_draining())
+    }
+
     fn is_ready(&self) -> bool {
-        let table = self.table.load();
-        !self.draining.load(Ordering::Acquire)
-            && !table.contracts.is_empty()
-            && table.contracts.values().all(|served| !served.service.is_draining())
+        !self.table.load().contracts.is_empty() && !self.is_draining()
     }
 }
 
@@ -88,6 +109,9 @@ impl Provider {
             exchange: Exchange::new(config.bounds.clone(), Overflow::Evict),
             buffered: Buffered::new(config.max_buffered),
             running: AtomicUsize::new(0),
+            members: Arc::default(),
+            epoch: MessageId::random().to_string(),
+            heartbeat: config.heartbeat,
             draining: AtomicBool::new(false),
         };
         Self {
@@ -105,41 +129,85 @@ impl Provider {
         &self.server.exchange
     }
 
+    /// What answers requests of an application that this is merged into; nothing need be listened on then.
+    pub(crate) fn merge(&self) -> &Arc<Server> {
+        self.merged.store(true, Ordering::Release);
+        &self.server
+    }
+
     /// Where it listens, once it does.
     pub(crate) async fn address(&self) -> Option<SocketAddr> {
-        self.state.lock().await.listener.as_ref().map(Listener::address)
+        self.state
+            .lock()
+            .await
+            .listener
+            .as_ref()
+            .map(Listener::address)
     }
 
     /// The URL of where it listens, as consumers configure it.
     pub(crate) async fn url(&self) -> Option<String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        self.address().await.map(|address| format!("{scheme}://{address}"))
+        self.address()
+            .await
+            .map(|address| format!("{scheme}://{address}"))
     }
 
     /// Serves a contract for a channel; the first one starts the listener.
     pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
         let mut state = self.state.lock().await;
         let beyond = self.listen.filter(|address| !address.ip().is_loopback());
-        if let Some(address) = beyond.filter(|_| !service.is_authenticated() && !self.allow_anonymous) {
+        if let Some(address) =
+            beyond.filter(|_| !service.is_authenticated() && !self.allow_anonymous)
+        {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("{address} is reached from beyond this machine, by callers who prove nothing: configure [service.auth], or say allow_anonymous = true"),
+                format!(
+                    "{address} is reached from beyond this machine, by callers who prove nothing: configure [service.auth], or say allow_anonymous = true"
+                ),
             ));
         }
-        let served = Arc::new(Served::new(service.clone(), owner));
-        if let Some(taken) = self.server.table.load().contracts.get(service.name()).filter(|other| other.owner != owner) {
-            return Err(Error::new(ErrorKind::Config, format!("contract {:?} is served here by another channel: serve it once", taken.service.name().as_str())));
+        let streams = state.streams.entry(owner).or_default().clone();
+        let served = Arc::new(Served::new(service.clone(), owner, streams));
+        if let Some(taken) = self
+            .server
+            .table
+            .load()
+            .contracts
+            .get(service.name())
+            .filter(|other| other.owner != owner)
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "contract {:?} is served here by another channel: serve it once",
+                    taken.service.name().as_str()
+                ),
+            ));
         }
-        if state.listener.is_none() && !self.merged.load(Ordering::Acquire) {
+        let merged = self.merged.load(Ordering::Acquire);
+        if state.listener.is_none() && (self.listen.is_some() || !merged) {
             let Some(listen) = self.listen else {
-                return Err(Error::new(ErrorKind::Config, "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into",
+                ));
             };
-            let tls = self.tls.as_ref().map(|tls| tls.server(self.protocol)).transpose()?.map(Into::into);
-            state.listener = Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);
+            let tls = self
+                .tls
+                .as_ref()
+                .map(|tls| tls.server(self.protocol))
+                .transpose()?
+                .map(Into::into);
+            state.listener =
+                Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);
         }
         let workers = self.server.exchange.work(&service)?;
         self.server.table.rcu(|table| table.with(&served));
-        let old = state.workers.iter().position(|(_, old, _)| old.name() == service.name());
+        let old = state
+            .workers
+            .iter()
+            .position(|(_, old, _)| old.name() == service.name());
         let old = old.map(|index| state.workers.swap_remove(index));
         state.workers.push((owner, service, workers));
         drop(state);
@@ -149,35 +217,73 @@ impl Provider {
         Ok(())
     }
 
-    /// Refuses new work for a channel's contracts, and finishes what was accepted.
-    pub(crate) async fn drain(&self, owner: u64) {
-        let services: Vec<Arc<Service>> = self.server.table.load().contracts.values().filter(|served| served.owner == owner).map(|served| served.service.clone()).collect();
+    /// Refuses new work for a channel's contracts, or for all, and finishes what was accepted.
+    pub(crate) async fn drain(&self, owner: Option<u64>) {
+        let own = |other: u64| owner.is_none_or(|owner| owner == other);
+        if owner.is_none() {
+            self.server.draining.store(true, Ordering::Release);
+        }
+        let table = self.server.table.load_full();
+        let services: Vec<&Arc<Service>> = table
+            .contracts
+            .values()
+            .filter(|served| own(served.owner))
+            .map(|served| &served.service)
+            .collect();
         for service in &services {
             service.refuse_new();
         }
         // Out of the lock, so that closing need not wait for what is being finished.
         let mut state = self.state.lock().await;
-        let (own, rest) = std::mem::take(&mut state.workers).into_iter().partition(|(other, ..)| *other == owner);
+        let all = std::mem::take(&mut state.workers);
+        let (workers, rest): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(other, ..)| own(*other));
         state.workers = rest;
+        let streams: Vec<Arc<Streams>> = state
+            .streams
+            .iter()
+            .filter(|(other, _)| own(**other))
+            .map(|(_, streams)| streams.clone())
+            .collect();
         drop(state);
-        let own: Vec<(u64, Arc<Service>, Workers)> = own;
-        for (.., mut workers) in own {
+        for (.., mut workers) in workers {
             workers.finish().await;
         }
         for service in &services {
             service.drain().await;
         }
+        for streams in &streams {
+            streams.finishing.cancel();
+            streams.running.close();
+        }
+        for streams in &streams {
+            streams.running.wait().await;
+        }
     }
 
-    /// Serves a channel's contracts no more; with the last one the listener goes.
-    pub(crate) async fn close(&self, owner: u64) {
+    /// Serves a channel's contracts no more, or none; with the last one the listener goes.
+    pub(crate) async fn close(&self, owner: Option<u64>) {
+        let own = |other: u64| owner.is_none_or(|owner| owner == other);
         let mut state = self.state.lock().await;
-        self.server.table.rcu(|table| table.without(owner));
-        state.workers.retain(|(other, ..)| *other != owner);
-        if self.server.table.load().contracts.is_empty()
-            && let Some(listener) = state.listener.take()
-        {
-            listener.stop().await;
+        let table = self.server.table.load_full();
+        let last = table.contracts.values().all(|served| own(served.owner));
+        if let Some(listener) = if last { state.listener.take() } else { None } {
+            listener
+                .stop(
+                    table
+                        .contracts
+                        .values()
+                        .all(|served| served.service.is_draining()),
+                )
+                .await;
         }
+        self.server.table.rcu(|table| table.without(own));
+        state.workers.retain(|(other, ..)| !own(*other));
+        state.streams.retain(|other, streams| {
+            if own(*other) {
+                streams.closing.cancel();
+            }
+            !own(*other)
+        });
     }
 }

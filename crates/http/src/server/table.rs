@@ -7,9 +7,11 @@ use http::header::HeaderValue;
 use polywire_core::contract::{Digest, Name, Requirement, Track, Version};
 use polywire_core::{Dispatched, Error, ErrorKind, Kind, Result, Service};
 use quick_cache::{Equivalent, sync::Cache};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::client::allows;
-use crate::wire::{Stated, StampHeaders, visible};
+use crate::wire::{StampHeaders, Stated, visible};
 
 /// How many requirements of one contract are remembered; the least used are forgotten first.
 const REQUIREMENTS: usize = 4096;
@@ -28,7 +30,18 @@ pub(crate) struct Served {
     pub(crate) headers: StampHeaders,
     /// The channel that serves it.
     pub(crate) owner: u64,
+    pub(crate) streams: Arc<Streams>,
     requirements: Cache<StatedKey, Requirement>,
+}
+
+/// The event streams of a channel.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    /// Streams deliver what is there and end.
+    pub(crate) finishing: CancellationToken,
+    /// Streams end.
+    pub(crate) closing: CancellationToken,
+    pub(crate) running: TaskTracker,
 }
 
 /// An interaction at its path.
@@ -37,7 +50,8 @@ pub(crate) struct Route {
     pub(crate) served: Arc<Served>,
     pub(crate) interaction: Name,
     pub(crate) track: Track,
-    pub(crate) kind: Kind,
+    /// What it is in any version; `None` when no version has it, and negotiation will say so.
+    pub(crate) kind: Option<Kind>,
 }
 
 impl Table {
@@ -48,10 +62,10 @@ impl Table {
         Self::of(contracts)
     }
 
-    /// The same table without the contracts of a channel.
-    pub(crate) fn without(&self, owner: u64) -> Self {
+    /// The same table without the contracts of some channels.
+    pub(crate) fn without(&self, gone: impl Fn(u64) -> bool) -> Self {
         let mut contracts = self.contracts.clone();
-        contracts.retain(|_, served| served.owner != owner);
+        contracts.retain(|_, served| !gone(served.owner));
         Self::of(contracts)
     }
 
@@ -59,11 +73,25 @@ impl Table {
         let mut routes = HashMap::new();
         for (name, served) in &contracts {
             let documents: Vec<_> = served.service.contracts().collect();
-            for track in documents.iter().map(|contract| Track::of(contract.version())) {
-                for interaction in documents.iter().flat_map(|contract| contract.interactions()) {
-                    let Some(kind) = served.service.kind(&interaction.name) else { continue };
-                    let route = Route { served: served.clone(), interaction: interaction.name.clone(), track, kind };
-                    routes.insert(format!("/{name}/{track}/{}", interaction.name).into(), Arc::new(route));
+            for track in documents
+                .iter()
+                .map(|contract| Track::of(contract.version()))
+            {
+                for interaction in documents
+                    .iter()
+                    .flat_map(|contract| contract.interactions())
+                {
+                    let kind = served.service.kind(&interaction.name);
+                    let route = Route {
+                        served: served.clone(),
+                        interaction: interaction.name.clone(),
+                        track,
+                        kind,
+                    };
+                    routes.insert(
+                        format!("/{name}/{track}/{}", interaction.name).into(),
+                        Arc::new(route),
+                    );
                 }
             }
         }
@@ -84,18 +112,43 @@ impl Table {
     /// A path with a track or an interaction that nothing offers: negotiation says what would work.
     fn find_unlisted(&self, path: &str) -> Result<Arc<Route>> {
         let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
-        let (Some(contract), Some(track), Some(interaction), None) = (segments.next(), segments.next(), segments.next(), segments.next()) else {
-            return Err(not_found(format!("nothing at {:?}: post to /CONTRACT/vTRACK/INTERACTION, or read /.well-known/contracts", shown(path))));
+        let (Some(contract), Some(track), Some(interaction), None) = (
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ) else {
+            return Err(not_found(format!(
+                "nothing at {:?}: post to /CONTRACT/vTRACK/INTERACTION, or read /.well-known/contracts",
+                shown(path)
+            )));
         };
         let Some(served) = self.contracts.get(contract) else {
             let names: Vec<&str> = self.contracts.keys().map(Name::as_str).collect();
-            let here = if names.is_empty() { "nothing yet".to_owned() } else { names.join(", ") };
-            return Err(not_found(format!("contract {:?} is not served here: served is {here}", shown(contract))).retry_as(polywire_core::contract::Retry::Later));
+            let here = if names.is_empty() {
+                "nothing yet".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return Err(not_found(format!(
+                "contract {:?} is not served here: served is {here}",
+                shown(contract)
+            ))
+            .retry_as(polywire_core::contract::Retry::Later));
         };
-        let track = track.parse().map_err(|error: polywire_core::contract::TrackError| not_found(error.to_string()))?;
-        let interaction: Name = interaction.parse().map_err(|error: polywire_core::contract::NameError| not_found(error.to_string()))?;
-        let kind = served.service.kind(&interaction).unwrap_or(Kind::Operation);
-        Ok(Arc::new(Route { served: served.clone(), interaction, track, kind }))
+        let track = track
+            .parse()
+            .map_err(|error: polywire_core::contract::TrackError| not_found(error.to_string()))?;
+        let interaction: Name = interaction
+            .parse()
+            .map_err(|error: polywire_core::contract::NameError| not_found(error.to_string()))?;
+        let kind = served.service.kind(&interaction);
+        Ok(Arc::new(Route {
+            served: served.clone(),
+            interaction,
+            track,
+            kind,
+        }))
     }
 }
 
@@ -109,9 +162,15 @@ fn shown(text: &str) -> String {
 }
 
 impl Served {
-    pub(crate) fn new(service: Arc<Service>, owner: u64) -> Self {
+    pub(crate) fn new(service: Arc<Service>, owner: u64, streams: Arc<Streams>) -> Self {
         let headers = StampHeaders::of(&service);
-        Self { service, headers, owner, requirements: Cache::new(REQUIREMENTS) }
+        Self {
+            service,
+            headers,
+            owner,
+            streams,
+            requirements: Cache::new(REQUIREMENTS),
+        }
     }
 
     /// What a request requires: what its header says, else the track of its path. The same text gives the same
@@ -120,12 +179,20 @@ impl Served {
     /// # Errors
     /// `InvalidPayload` when the header is no list of ranges, or leaves the track of the path.
     pub(crate) fn requirement(&self, stated: Stated<'_>, track: Track) -> Result<Requirement> {
-        let asked = Asked { require: stated.require.map(HeaderValue::as_bytes), digest: stated.digest.map(HeaderValue::as_bytes), track };
+        let asked = Asked {
+            require: stated.require.map(HeaderValue::as_bytes),
+            digest: stated.digest.map(HeaderValue::as_bytes),
+            track,
+        };
         if let Some(requirement) = self.requirements.get(&asked) {
             return Ok(requirement);
         }
         let requirement = self.parse(stated, track)?;
-        let key = StatedKey { require: asked.require.map(Into::into), digest: asked.digest.map(Into::into), track };
+        let key = StatedKey {
+            require: asked.require.map(Into::into),
+            digest: asked.digest.map(Into::into),
+            track,
+        };
         self.requirements.insert(key, requirement.clone());
         Ok(requirement)
     }
@@ -134,8 +201,10 @@ impl Served {
         let contract = self.service.name();
         let requirement = match stated.require {
             None => Requirement::track(contract.clone(), track),
-            Some(value) => Requirement::parse_list(contract.clone(), visible("contract-require", value)?)
-                .map_err(|error| invalid(format!("header contract-require: {error}")))?,
+            Some(value) => {
+                Requirement::parse_list(contract.clone(), visible("contract-require", value)?)
+                    .map_err(|error| invalid(format!("header contract-require: {error}")))?
+            }
         };
         if !allows(&requirement, track) {
             return Err(invalid(format!(
@@ -154,8 +223,11 @@ impl Served {
 
 /// Reads `sha256:...; version=1.4.0`.
 fn known(text: &str) -> Result<(Version, Digest)> {
-    let parts = text.split_once(';').and_then(|(digest, version)| Some((digest.trim(), version.trim().strip_prefix("version=")?)));
-    let parts = parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
+    let parts = text.split_once(';').and_then(|(digest, version)| {
+        Some((digest.trim(), version.trim().strip_prefix("version=")?))
+    });
+    let parts =
+        parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
     parts.ok_or_else(|| {
         invalid(format!("header contract-digest is {:?}: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"", shown(text)))
     })
@@ -182,6 +254,8 @@ struct Asked<'a> {
 
 impl Equivalent<StatedKey> for Asked<'_> {
     fn equivalent(&self, key: &StatedKey) -> bool {
-        self.track == key.track && self.require == key.require.as_deref() && self.digest == key.digest.as_deref()
+        self.track == key.track
+            && self.require == key.require.as_deref()
+            && self.digest == key.digest.as_deref()
     }
 }

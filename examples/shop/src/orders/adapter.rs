@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polywire::Context;
 
 use crate::v1::{self, Day, OrderNumber, OrdersError};
-use crate::v2::{self, Basket, Line, Orders as _};
+use crate::v2::{self, Basket, Line};
 
 /// Serves version 1 by an implementation of version 2.
 pub(super) struct OneOverTwo<T>(pub(super) Arc<T>);

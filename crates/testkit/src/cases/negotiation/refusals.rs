@@ -10,7 +10,7 @@ use crate::case::cases;
 use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ADDED, ECHO, NOTE};
 use crate::sample::{CONTRACT, Edition, Note, Sample};
-use crate::stage::{Stage, bare};
+use crate::stage::{Stage, bare, subscription};
 
 cases! { "negotiation":
     another_major_is_refused needs [Call];
@@ -44,10 +44,7 @@ fn expected(requirement: &Requirement, operation: Name, offer: &Offer) -> Checke
             "the suite expects a refusal and would agree on {}",
             agreement.version
         ))),
-        Err(no_match) => Ok((
-            comparable(serde_json::to_value(&no_match)?),
-            no_match.retry,
-        )),
+        Err(no_match) => Ok((comparable(serde_json::to_value(&no_match)?), no_match.retry)),
     }
 }
 
@@ -187,13 +184,7 @@ async fn a_subscription_that_nothing_fits_is_refused(stage: Arc<Stage>) -> Check
     let served = stage.serve(&[Edition::V1_4]).await?;
     let requirement = required("^2")?;
     let (json, _) = expected(&requirement, HAPPENED, served.service.offer())?;
-    let subscription = polywire_core::Subscription {
-        contract: CONTRACT,
-        event: HAPPENED,
-        group: Some(const { Name::from_static("billing") }),
-        requirement,
-        prefetch: 1,
-    };
+    let subscription = subscription("^2", Some("billing"), 1)?;
     let consumer = stage.consumer();
     let joined = stage
         .within("a refusal", consumer.subscribe(subscription))
