@@ -211,7 +211,7 @@ impl Channel for MemoryChannel {
             .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
         self.draining.cancel();
         self.hub.remove(self.id);
-        self.until_closed(async {
+        let work = pin!(async {
             let mut serving = self.serving.lock().await;
             for Serving { service, workers } in serving.values_mut() {
                 service.refuse_new();
@@ -223,8 +223,8 @@ impl Channel for MemoryChannel {
                 service.drain().await;
             }
             Ok(())
-        })
-        .await
+        });
+        self.until_closed(work).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -87,7 +87,7 @@ impl Script {
     }
 
     async fn play(&self, message: Message) -> Result<Reply> {
-        self.seen.lock().push((message.head, Instant::now()));
+        self.seen.lock().push((*message.head, Instant::now()));
         let step = self.steps.lock().pop_front().unwrap_or(Step::Answer);
         let outcome = match step {
             Step::Answer => Outcome::Done,
