@@ -6,7 +6,7 @@ use polywire::{
 };
 use shop::{v1, v2};
 
-fn shared<T: Send + Sync + 'static>() {}
+fn shared<T: Send + Sync + ?Sized + 'static>() {}
 fn sent<T: Send + 'static>() {}
 
 #[test]

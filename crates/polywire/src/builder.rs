@@ -1,5 +1,6 @@
 //! From a config file, an environment and a registry to a runtime.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub struct Builder {
     brought: Brought,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     /// The one that `POLYWIRE_CONFIG` names, or `polywire.toml`.
     Default,
@@ -161,6 +162,17 @@ impl Builder {
         };
         let settings = Settings::read(&document, &self.registry, self.brought);
         Ok((document, settings))
+    }
+}
+
+/// Without the text, which may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("Default"),
+            Self::File(path) => write!(f, "File({path:?})"),
+            Self::Text { name, .. } => write!(f, "Text({name:?})"),
+        }
     }
 }
 

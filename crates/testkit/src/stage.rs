@@ -151,7 +151,8 @@ impl Stage {
     ) -> Checked<Session> {
         let requirement = Requirement::parse_list(CONTRACT, ranges)?;
         let policy = Policy {
-            timeout: self.patience,
+            // Longer than the suite waits, so that the suite says what did not happen.
+            timeout: 2 * self.patience,
             ..Policy::default()
         };
         Ok(Session::new(

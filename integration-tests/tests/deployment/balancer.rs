@@ -8,13 +8,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The address, and whom it stands for right now.
 #[derive(Clone)]
-pub struct Balancer {
-    pub url: String,
+pub(crate) struct Balancer {
+    pub(crate) url: String,
     replicas: Arc<Mutex<Vec<String>>>,
 }
 
 impl Balancer {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let replicas = Arc::<Mutex<Vec<String>>>::default();
@@ -36,7 +36,7 @@ impl Balancer {
     }
 
     /// New connections go to these from now on; those that are open stay where they are.
-    pub fn point_at(&self, replicas: &[&super::replica::Replica]) {
+    pub(crate) fn point_at(&self, replicas: &[&super::replica::Replica]) {
         *self.replicas.lock().unwrap() = replicas.iter().map(|replica| replica.address.clone()).collect();
     }
 }

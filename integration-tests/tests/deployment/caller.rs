@@ -12,31 +12,31 @@ use super::replica::FLOOR;
 
 /// How a caller was answered.
 #[derive(Clone, Debug, Default)]
-pub struct Answered {
-    pub calls: u64,
-    pub commands: u64,
+pub(crate) struct Answered {
+    pub(crate) calls: u64,
+    pub(crate) commands: u64,
     /// Errors by kind.
-    pub errors: BTreeMap<&'static str, u64>,
-    pub last_error: Option<String>,
+    pub(crate) errors: BTreeMap<&'static str, u64>,
+    pub(crate) last_error: Option<String>,
 }
 
 impl Answered {
-    pub fn errors(&self, kind: ErrorKind) -> u64 {
+    pub(crate) fn errors(&self, kind: ErrorKind) -> u64 {
         self.errors.get(kind.code()).copied().unwrap_or_default()
     }
 }
 
 /// A caller under way.
-pub struct Caller {
+pub(crate) struct Caller {
     answered: watch::Receiver<Answered>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    pub changes: Arc<Mutex<Vec<String>>>,
+    pub(crate) changes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Caller {
     /// Starts to call whoever is behind the address, requiring at least one minor version.
-    pub async fn start(url: &str, floor: u64) -> Self {
+    pub(crate) async fn start(url: &str, floor: u64) -> Self {
         let text = format!("[channel.counter]\nrequire = \"^1.{floor}\"\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n");
         let wire: Polywire = super::wire(&text);
         let counter: v1_4::CounterClient = wire.connect("counter").await.unwrap();
@@ -68,29 +68,29 @@ impl Caller {
     }
 
     /// How it was answered up to now.
-    pub fn answered(&self) -> Answered {
+    pub(crate) fn answered(&self) -> Answered {
         self.answered.borrow().clone()
     }
 
     /// Waits until it was answered in some way.
-    pub async fn until(&mut self, what: &str, condition: impl FnMut(&Answered) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, condition: impl FnMut(&Answered) -> bool) {
         let waited = super::soon(what, self.answered.wait_for(condition)).await;
         waited.unwrap();
     }
 
     /// Waits for so many more answered calls and commands.
-    pub async fn served(&mut self, more: u64) {
+    pub(crate) async fn served(&mut self, more: u64) {
         let Answered { calls, commands, .. } = self.answered();
         self.until("answers", |answered| answered.calls >= calls + more && answered.commands >= commands + more).await;
     }
 
     /// Waits for so many more refusals.
-    pub async fn refused(&mut self, more: u64) {
+    pub(crate) async fn refused(&mut self, more: u64) {
         let before = self.answered().errors(ErrorKind::NoMatch);
         self.until("refusals", |answered| answered.errors(ErrorKind::NoMatch) >= before + more).await;
     }
 
-    pub async fn stop(self) -> Answered {
+    pub(crate) async fn stop(self) -> Answered {
         self.stop.send_replace(true);
         super::soon("the last call", self.task).await.unwrap();
         self.answered.borrow().clone()

@@ -1,12 +1,12 @@
 //! One contract at two minor versions, and the replicas and callers of each.
 
 /// As it was.
-pub mod v1_4 {
+pub(crate) mod v1_4 {
     use polywire::Context;
 
     /// Counts what it is asked.
     #[polywire::contract(name = "counter", version = "1.4.0")]
-    pub trait Counter {
+    pub(crate) trait Counter {
         /// Counts one more.
         async fn count(&self, cx: &Context) -> Result<Counted, std::convert::Infallible>;
         /// Counts one more, at some time.
@@ -16,19 +16,19 @@ pub mod v1_4 {
 
     /// How many there were.
     #[polywire::payload]
-    pub struct Counted {
+    pub(crate) struct Counted {
         /// Up to now.
-        pub calls: u64,
+        pub(crate) calls: u64,
     }
 }
 
 /// One minor version later: a reply has one more field.
-pub mod v1_5 {
+pub(crate) mod v1_5 {
     use polywire::Context;
 
     /// Counts what it is asked.
     #[polywire::contract(name = "counter", version = "1.5.0")]
-    pub trait Counter {
+    pub(crate) trait Counter {
         /// Counts one more.
         async fn count(&self, cx: &Context) -> Result<Counted, std::convert::Infallible>;
         /// Counts one more, at some time.
@@ -38,10 +38,10 @@ pub mod v1_5 {
 
     /// How many there were.
     #[polywire::payload]
-    pub struct Counted {
+    pub(crate) struct Counted {
         /// Up to now.
-        pub calls: u64,
+        pub(crate) calls: u64,
         /// By which instance.
-        pub by: String,
+        pub(crate) by: String,
     }
 }

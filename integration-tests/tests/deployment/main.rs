@@ -81,10 +81,13 @@ async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
     }
     e.stop().await;
 
+    // Connections stay where they are, so not every replica has to have a caller; every stage of the deployment has.
+    for stage in [&[&a, &b][..], &[&c, &d], &[&e]] {
+        assert!(stage.iter().any(|replica| replica.ran.of(2) > 0), "no ^1.2 caller came to a replica of 1.{}", stage[0].minor);
+    }
     let replicas = [&a, &b, &c, &d, &e];
     for replica in replicas {
         assert_eq!(replica.ran.wrong(replica.minor), 0, "replica of 1.{} ran {:?}", replica.minor, replica.ran);
-        assert!(replica.ran.of(2) > 0, "no ^1.2 caller came to a replica of 1.{}", replica.minor);
     }
     // What was answered was handled, once.
     let handled = |floor| replicas.iter().map(|replica| replica.ran.of(floor)).sum::<u64>();

@@ -9,11 +9,11 @@ use polywire::{Context, Polywire, Versions};
 use super::contract::{v1_4, v1_5};
 
 /// The metadata entry in which callers say their floor, apart from anything that is negotiated.
-pub const FLOOR: &str = "floor";
+pub(crate) const FLOOR: &str = "floor";
 
 /// How often handlers ran, by the minor version that their caller needs at least.
 #[derive(Clone, Debug, Default)]
-pub struct Ran(Arc<Mutex<BTreeMap<u64, u64>>>);
+pub(crate) struct Ran(Arc<Mutex<BTreeMap<u64, u64>>>);
 
 impl Ran {
     fn count(&self, cx: &Context) -> u64 {
@@ -24,12 +24,12 @@ impl Ran {
     }
 
     /// How often handlers ran for callers that need at least this minor version.
-    pub fn of(&self, floor: u64) -> u64 {
+    pub(crate) fn of(&self, floor: u64) -> u64 {
         self.0.lock().unwrap().get(&floor).copied().unwrap_or_default()
     }
 
     /// How often handlers ran for callers that need a higher minor version than this replica has.
-    pub fn wrong(&self, own: u64) -> u64 {
+    pub(crate) fn wrong(&self, own: u64) -> u64 {
         self.0.lock().unwrap().iter().filter(|(floor, _)| **floor > own).map(|(_, times)| times).sum()
     }
 }
@@ -58,16 +58,16 @@ impl v1_5::Counter for Ran {
 }
 
 /// A running replica.
-pub struct Replica {
-    pub minor: u64,
-    pub ran: Ran,
-    pub wire: Polywire,
-    pub address: String,
+pub(crate) struct Replica {
+    pub(crate) minor: u64,
+    pub(crate) ran: Ran,
+    pub(crate) wire: Polywire,
+    pub(crate) address: String,
 }
 
 impl Replica {
     /// Starts a replica of one minor version on a free port.
-    pub async fn start(name: &str, minor: u64) -> Self {
+    pub(crate) async fn start(name: &str, minor: u64) -> Self {
         let text = format!(
             "[service]\nname = \"counter\"\ninstance = \"{name}\"\n[channel.counter]\ntransport = \"http\"\n[transport.http]\nlisten = \"127.0.0.1:0\"\n"
         );
@@ -84,7 +84,7 @@ impl Replica {
     }
 
     /// Finishes what runs, then ends.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         super::soon("draining", self.wire.drain()).await.unwrap();
         self.wire.close().await.unwrap();
     }

@@ -85,7 +85,7 @@ fn channel(section: &Section, transports: &mut Transports<'_>) -> ChannelSetting
         contract,
         require,
         policy: policy(section),
-        max_timeout: section.duration("max_timeout", SHORTEST..=LONGEST),
+        max_timeout: max_timeout(section),
         retry: retry(section),
         limits: limits(section, transport.as_deref(), largest),
         transport,
@@ -166,6 +166,18 @@ fn policy(section: &Section) -> Policy {
             .integer("prefetch", 1..=10_000)
             .unwrap_or(default.prefetch),
     }
+}
+
+fn max_timeout(section: &Section) -> Option<Duration> {
+    let longest = section.duration("max_timeout", SHORTEST..=LONGEST)?;
+    let usual = section.duration("timeout", SHORTEST..=LONGEST);
+    if let Some(usual) = usual.filter(|usual| *usual > longest) {
+        let text = format!(
+            "timeout of {usual:?} and max_timeout of {longest:?}: lower the first or raise the second"
+        );
+        section.mistake("timeout", text);
+    }
+    Some(longest)
 }
 
 fn retry(section: &Section) -> RetryPolicy {

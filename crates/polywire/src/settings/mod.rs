@@ -54,6 +54,16 @@ impl Settings {
         let mut transports = transport::read(&tables, registry, &environment, brought.transports);
         let channels = channel::read(&root.section_or_empty("channel"), &mut transports);
         let transports = transports.configured;
+        for silent in transports.iter().filter(|made| made.transport.is_none()) {
+            // A factory that gives nothing says why; one that does not must not make its channels vanish.
+            if document.finish().is_ok() {
+                let why = format!(
+                    "transport type {:?} made nothing of this table and does not say why",
+                    silent.kind
+                );
+                tables.mistake(&silent.name, why);
+            }
+        }
         root.finish();
         Self {
             service,

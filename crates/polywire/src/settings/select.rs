@@ -163,15 +163,16 @@ fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) 
         let Some(lacks) = lacks(transport, need) else {
             continue;
         };
-        let fits = lacks.is_empty() && chosen.is_none();
-        if fits {
-            chosen = Some(transport.name.clone());
-        }
+        let fits = lacks.is_empty();
         candidates.push(Candidate {
             transport: transport.name.clone(),
             chosen: fits,
             lacks,
         });
+        if fits {
+            chosen = Some(transport.name.clone());
+            break;
+        }
     }
     let passed: Vec<String> = candidates
         .iter()

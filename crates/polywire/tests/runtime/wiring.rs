@@ -268,3 +268,9 @@ async fn providers_take_work_within_the_bounds_of_their_channel() {
     assert_eq!(error.wire().unwrap().kind(), ErrorKind::TooLarge, "{error}");
     assert_eq!(shop.finished(), 1);
 }
+
+#[test]
+fn a_builder_does_not_print_its_text() {
+    let builder = Polywire::builder().config_text("polywire.toml", "token = \"hunter2\"");
+    assert!(!format!("{builder:?}").contains("hunter2"));
+}

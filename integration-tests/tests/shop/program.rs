@@ -4,24 +4,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_shop-under-test");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_shop-under-test");
 
 /// A file of the example.
-pub fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop").join(name)
 }
 
 /// The program, byte for byte.
-pub fn checksum() -> String {
-    let program = std::fs::read(PROGRAM).unwrap();
-    Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn bytes() -> Vec<u8> {
+    std::fs::read(PROGRAM).unwrap()
 }
 
 /// A folder with the first forty orders in `orders.json`: one of them refused, two cancelled.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string(file("data/orders.json")).unwrap();
     let mut orders: Vec<Value> = serde_json::from_str(&text).unwrap();
@@ -31,7 +29,7 @@ pub fn folder() -> TempDir {
 }
 
 /// The program in the given roles, on that folder's orders, reporting to `report.json` there.
-pub fn shop(roles: &[&str], config: &str, folder: &TempDir) -> Command {
+pub(crate) fn shop(roles: &[&str], config: &str, folder: &TempDir) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(roles).arg("--config").arg(file(config));
     command.arg("--data").arg(folder.path().join("orders.json"));
@@ -40,7 +38,7 @@ pub fn shop(roles: &[&str], config: &str, folder: &TempDir) -> Command {
 }
 
 /// The report that a finished program left.
-pub fn report(folder: &TempDir) -> Value {
+pub(crate) fn report(folder: &TempDir) -> Value {
     let text = std::fs::read_to_string(folder.path().join("report.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
