@@ -63,7 +63,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (MACROS, vec![]),
         (LAYERS, vec![CONTRACT, CORE]),
         (TESTKIT, vec![CONTRACT, CORE]),
-        (FACADE, [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat()),
+        (
+            FACADE,
+            [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat(),
+        ),
         ("polywire-cli", vec![FACADE]),
     ]);
     for transport in TRANSPORTS {
@@ -89,10 +92,9 @@ fn wrong(metadata: &Metadata) -> Vec<String> {
             }
             None => continue,
         };
-        let ours = package
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.path.is_some() && dependency.kind.as_deref() != Some("dev"));
+        let ours = package.dependencies.iter().filter(|dependency| {
+            dependency.path.is_some() && dependency.kind.as_deref() != Some("dev")
+        });
         for dependency in ours {
             if !allowed.contains(&dependency.name.as_str()) {
                 wrong.push(format!(

@@ -46,8 +46,9 @@ pub(crate) fn forget() -> Result<()> {
 /// # Errors
 /// When there was none, with how to get one.
 pub(crate) fn read() -> Result<BTreeMap<String, Row>> {
-    let text = tree::read_path(&file())
-        .map_err(|error| format!("{error}: the conformance suites write it, run `cargo xtask test`"))?;
+    let text = tree::read_path(&file()).map_err(|error| {
+        format!("{error}: the conformance suites write it, run `cargo xtask test`")
+    })?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file().display()).into())
 }
 

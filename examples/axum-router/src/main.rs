@@ -41,7 +41,9 @@ impl Greetings for Host {
 
 /// The application: its own routes, and those of every contract that the transport serves.
 fn app(transport: &HttpTransport) -> Router {
-    Router::new().route("/", get(async || "a shop")).merge(transport.router())
+    Router::new()
+        .route("/", get(async || "a shop"))
+        .merge(transport.router())
 }
 
 #[tokio::main]
@@ -49,10 +51,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let transport = Arc::new(HttpTransport::new(HttpConfig::default(), false)?);
     let app = app(&transport);
     let provider = Polywire::builder()
-        .config_text("provider.toml", "[channel.greetings]\ntransport = \"app\"\n")
+        .config_text(
+            "provider.toml",
+            "[channel.greetings]\ntransport = \"app\"\n",
+        )
         .ready_transport("app", transport)
         .build()?;
-    provider.provide("greetings", GreetingsServer::new(Host)).await?;
+    provider
+        .provide("greetings", GreetingsServer::new(Host))
+        .await?;
 
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:7431".to_owned());
     let listener = TcpListener::bind(address).await?;
@@ -60,13 +67,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         let stopped = async { stopped.await.unwrap_or_default() };
-        axum::serve(listener, app).with_graceful_shutdown(stopped).await
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stopped)
+            .await
     });
 
-    let config = format!("[channel.greetings]\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n");
-    let consumer = Polywire::builder().config_text("consumer.toml", config).build()?;
+    let config =
+        format!("[channel.greetings]\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n");
+    let consumer = Polywire::builder()
+        .config_text("consumer.toml", config)
+        .build()?;
     let greetings: GreetingsClient = consumer.connect("greetings").await?;
-    let greeting = greetings.greet(Guest { name: "Ada".to_owned() }).await?;
+    let greeting = greetings
+        .greet(Guest {
+            name: "Ada".to_owned(),
+        })
+        .await?;
     println!("{}", greeting.text);
     consumer.close().await?;
 

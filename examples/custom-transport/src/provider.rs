@@ -46,10 +46,23 @@ struct Shared {
 }
 
 impl Provider {
-    pub(crate) fn new(listen: Option<SocketAddr>, max_payload: usize, closing: CancellationToken) -> Self {
+    pub(crate) fn new(
+        listen: Option<SocketAddr>,
+        max_payload: usize,
+        closing: CancellationToken,
+    ) -> Self {
         let (services, running) = (RwLock::default(), TaskTracker::new());
-        let shared = Shared { services, max_payload, running, closing };
-        Self { listen, shared: Arc::new(shared), listening: Mutex::default() }
+        let shared = Shared {
+            services,
+            max_payload,
+            running,
+            closing,
+        };
+        Self {
+            listen,
+            shared: Arc::new(shared),
+            listening: Mutex::default(),
+        }
     }
 
     pub(crate) async fn serve(&self, service: Arc<Service>) -> Result<()> {
@@ -57,13 +70,22 @@ impl Provider {
         if listening.is_none() {
             *listening = Some(self.start().await?);
         }
-        self.shared.services.write().await.insert(service.name().clone(), service);
+        self.shared
+            .services
+            .write()
+            .await
+            .insert(service.name().clone(), service);
         Ok(())
     }
 
     async fn start(&self) -> Result<Listening> {
         let wrong = |text: String| Error::new(ErrorKind::Config, text);
-        let listen = self.listen.ok_or_else(|| wrong("a provider needs listen = \"ADDRESS:PORT\" in the table of its transport".to_owned()))?;
+        let listen = self.listen.ok_or_else(|| {
+            wrong(
+                "a provider needs listen = \"ADDRESS:PORT\" in the table of its transport"
+                    .to_owned(),
+            )
+        })?;
         let cannot = |error| wrong(format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
@@ -72,12 +94,23 @@ impl Provider {
     }
 
     pub(crate) async fn address(&self) -> Option<SocketAddr> {
-        self.listening.lock().await.as_ref().map(|listening| listening.address)
+        self.listening
+            .lock()
+            .await
+            .as_ref()
+            .map(|listening| listening.address)
     }
 
     /// Lets what runs finish, while the services refuse what is new.
     pub(crate) async fn drain(&self) {
-        let services: Vec<_> = self.shared.services.read().await.values().cloned().collect();
+        let services: Vec<_> = self
+            .shared
+            .services
+            .read()
+            .await
+            .values()
+            .cloned()
+            .collect();
         for service in services {
             service.drain().await;
         }
@@ -123,9 +156,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// Answers the one call of a connection.
 async fn answer(shared: &Shared, stream: TcpStream) {
     let mut stream = BufReader::new(stream);
-    let asked = timeout(PATIENCE, wire::read::<Request>(&mut stream, shared.max_payload)).await;
+    let asked = timeout(
+        PATIENCE,
+        wire::read::<Request>(&mut stream, shared.max_payload),
+    )
+    .await;
     // Whoever is slow or sends something else is not answered.
-    let Ok(Ok((request, body))) = asked else { return };
+    let Ok(Ok((request, body))) = asked else {
+        return;
+    };
     let _running = shared.running.token();
     let result = tokio::select! {
         result = handle(shared, request, body) => result,
@@ -140,7 +179,10 @@ async fn answer(shared: &Shared, stream: TcpStream) {
 async fn handle(shared: &Shared, request: Request, body: bytes::Bytes) -> Result<Reply> {
     let service = shared.services.read().await.get(&request.contract).cloned();
     let service = service.ok_or_else(|| {
-        let text = format!("contract {:?} is not served here", request.contract.as_str());
+        let text = format!(
+            "contract {:?} is not served here",
+            request.contract.as_str()
+        );
         Error::new(ErrorKind::Unavailable, text).dispatched_as(Dispatched::No)
     })?;
     service.admit(request.into_head()?)?.dispatch(body).await
