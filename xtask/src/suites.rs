@@ -12,7 +12,7 @@ use crate::{Result, tree};
 pub(crate) const TRANSPORTS: [&str; 2] = ["memory", "http"];
 
 /// The variable that tells the suites where to write.
-pub(crate) const VARIABLE: &str = "POLYWIRE_CAPABILITIES";
+pub(crate) const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";
 
 /// One transport's row, as the testkit writes it.
 #[derive(Debug, Deserialize)]
