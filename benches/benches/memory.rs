@@ -1,5 +1,10 @@
 //! The memory call under criterion: typed, and its encoding alone.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a bench that cannot start has nothing to measure"
+)]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

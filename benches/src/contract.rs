@@ -51,7 +51,10 @@ impl Provider for Orders {
     fn handle<'a>(&'a self, cx: &'a Context, body: Bytes) -> BoxFuture<'a, Result<Answer>> {
         async move {
             match cx.head().interaction.as_str() {
-                "quote" => answer(quote(cx, codec::decode(&body)?).await),
+                "quote" => {
+                    let order: Order = codec::decode(&body)?;
+                    answer::<_, NoError>(Ok(order.quote()))
+                }
                 other => Err(Error::new(
                     ErrorKind::Unsupported,
                     format!("orders has no {other:?}: it has quote"),
@@ -60,10 +63,6 @@ impl Provider for Orders {
         }
         .boxed()
     }
-}
-
-async fn quote(_: &Context, order: Order) -> std::result::Result<Quote, NoError> {
-    Ok(order.quote())
 }
 
 /// A consumer's session on a channel, with every default.

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidPayload);
         assert_eq!(
             error.to_string(),
-            "payload of 12 bytes is not a Note: invalid unicode code point at line 1 column 11"
+            "payload of 12 bytes is not a Note: invalid unicode code point at line 1 column 10"
         );
         let error = decode::<Note>(b"{}").unwrap_err();
         assert_eq!(
