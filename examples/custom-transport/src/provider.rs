@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, RwLock, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,8 @@ use crate::wire::{self, Answer, Request};
 const CONNECTIONS: usize = 1024;
 /// How long a caller may take to send its call.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause after a connection that could not be accepted.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The provider's end, listening once it serves.
 #[derive(Debug)]
@@ -135,21 +137,23 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         Some((stream, place))
     };
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             () = shared.closing.cancelled() => return,
-            // A connection that was lost before it was accepted is nobody's loss.
-            Some((stream, place)) = next() => {
-                let shared = shared.clone();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = shared.closing.cancelled() => {}
-                        () = answer(&shared, stream) => {}
-                    }
-                    drop(place);
-                });
+            accepted = next() => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            // Without a file descriptor left, the next try would fail as fast.
+            sleep(PAUSE).await;
+            continue;
+        };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shared.closing.cancelled() => {}
+                () = answer(&shared, stream) => {}
             }
-            else => {}
-        }
+            drop(place);
+        });
     }
 }
 
