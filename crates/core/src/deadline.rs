@@ -1,28 +1,39 @@
-//! Waiting until a deadline.
+//! Waiting until a deadline, or until anything else ends the wait.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
+/// What ends a wait. Boxed, as most waits never get as far as having one, and futures without it stay small.
+pub(crate) type End<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What a future gives before the deadline; `None` after it.
 ///
 /// Unlike [`tokio::time::timeout_at`] it sets no timer for a future that is ready at once, as a call within the process is.
 pub(crate) async fn until<F: Future>(deadline: Instant, work: F) -> Option<F::Output> {
+    // Unconstrained, so that work which uses up the task's budget each time does not outlive its deadline.
+    unless(work, || Box::pin(unconstrained(sleep_until(deadline)))).await
+}
+
+/// What a future gives before something ends the wait; `None` after it. What ends it is made when the future first waits.
+pub(crate) async fn unless<'a, F: Future>(
+    work: F,
+    end: impl FnOnce() -> End<'a>,
+) -> Option<F::Output> {
     let mut work = pin!(work);
-    let mut timer = pin!(None);
+    let (mut make, mut made) = (Some(end), None);
     poll_fn(move |cx| {
         if let Poll::Ready(output) = work.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
-        if timer.is_none() {
-            // Unconstrained, so that work which uses up the task's budget each time does not outlive its deadline.
-            timer.set(Some(unconstrained(sleep_until(deadline))));
+        if let Some(make) = make.take() {
+            made = Some(make());
         }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(cx).map(|()| None),
+        match &mut made {
+            Some(end) => end.as_mut().poll(cx).map(|()| None),
             None => Poll::Pending,
         }
     })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polywire_contract::{Contract, Name, Requirement};
+use polywire_contract::{Contract, Interaction, Name, Requirement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
@@ -266,29 +266,21 @@ impl Session {
         own.or(self.inner.policy.token.as_ref())
     }
 
-    /// A head for one more message, as the contract, the options and the policy say.
-    fn head(&self, kind: Kind, interaction: &Name) -> Box<Head> {
-        let contract = &self.inner.contract;
-        let mut head = Box::new(Head::new(
-            kind,
-            contract.name().clone(),
-            interaction.clone(),
-        ));
-        head.idempotent = contract
-            .find(interaction)
-            .is_some_and(|declared| declared.idempotent);
-        let policy = &self.inner.policy;
-        match &self.options {
-            Some(options) => options.apply(&mut head, policy.timeout, policy.token.as_ref()),
-            None => CallOptions::default().apply(&mut head, policy.timeout, policy.token.as_ref()),
-        }
+    /// A head for a message, as the options and the policy say.
+    fn head(&self, kind: Kind, interaction: &Name, idempotent: bool) -> Box<Head> {
+        let options = CallOptions::or_none(self.options.as_deref());
+        let (contract, policy) = (self.inner.contract.name().clone(), &self.inner.policy);
+        let id = options.message_id();
+        let mut head = Box::new(Head::with_id(id, kind, contract, interaction.clone()));
+        options.apply(&mut head, policy.timeout, policy.token.as_ref());
+        head.idempotent = idempotent;
         head.requirement = Some(self.inner.requirement.clone());
         head
     }
 
     /// Whether a payload may be sent to an interaction, as far as that is known here.
-    fn check(&self, interaction: &Name, body: &Bytes) -> Result<()> {
-        if let Some(declared) = self.inner.contract.find(interaction)
+    fn check(&self, declared: Option<&Interaction>, body: &Bytes) -> Result<()> {
+        if let Some(declared) = declared
             && declared.since.is_some()
         {
             self.refuse_early(declared)?;

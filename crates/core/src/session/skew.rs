@@ -28,8 +28,10 @@ impl Session {
     where
         F: Future<Output = Result<T>>,
     {
-        self.check(interaction, &body)?;
-        let mut head = self.head(kind, interaction);
+        let declared = self.inner.contract.find(interaction);
+        self.check(declared, &body)?;
+        let idempotent = declared.is_some_and(|declared| declared.idempotent);
+        let mut head = self.head(kind, interaction, idempotent);
         let deadline = head
             .deadline
             .unwrap_or_else(|| after(self.inner.policy.timeout));
@@ -71,8 +73,9 @@ impl Session {
             if next >= deadline {
                 return Err(error);
             }
-            sleep_until(next).await;
-            head = self.head(kind, interaction);
+            // Boxed, as it is rare: the futures of calls stay small.
+            Box::pin(sleep_until(next)).await;
+            head = self.head(kind, interaction, idempotent);
             (head.id, head.trace, head.deadline) = (id.clone(), trace.clone(), Some(deadline));
             head.attempt = number + 1;
         }
