@@ -156,9 +156,7 @@ impl Session {
         R: DeserializeOwned,
         E: DeserializeOwned,
     {
-        let reply = self
-            .call(operation.clone(), codec::encode(request)?)
-            .await?;
+        let reply = self.ask(&operation, codec::encode_brief(request)?).await?;
         match reply.outcome {
             Outcome::Done => codec::decode(&reply.body)
                 .map_err(|error| CallError::Wire(self.misfit(&operation, &reply.stamp, &error))),
@@ -181,20 +179,30 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future cancels the handler, as far as the transport can tell it.
     pub async fn call(&self, operation: Name, body: Bytes) -> Result<Reply> {
-        let result = self
-            .persist(Kind::Operation, &operation, body, |message| {
-                self.inner.channel.call(message)
-            })
-            .await
-            .and_then(|reply| {
-                self.verify(&reply.stamp)?;
-                let limit = self.inner.channel.capability().max_payload;
-                if reply.body.len() > limit {
-                    return Err(too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes));
-                }
-                Ok(reply)
-            });
-        result.map_err(|error| self.name(error, "call", &operation))
+        self.ask(&operation, body).await
+    }
+
+    /// A call whose operation's name is borrowed, so that the futures of typed calls hold it once.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds what it is given twice"
+    )]
+    fn ask(&self, operation: &Name, body: Bytes) -> impl Future<Output = Result<Reply>> + Send {
+        async move {
+            let attempt = |message| self.inner.channel.call(message);
+            self.persist(Kind::Operation, operation, body, attempt)
+                .await
+                .and_then(|reply| {
+                    self.verify(&reply.stamp)?;
+                    let limit = self.inner.channel.capability().max_payload;
+                    if reply.body.len() > limit {
+                        let error = too_large(reply.body.len(), limit);
+                        return Err(error.dispatched_as(Dispatched::Yes));
+                    }
+                    Ok(reply)
+                })
+                .map_err(|error| self.name(error, "call", operation))
+        }
     }
 
     /// A typed command; returns when the transport has taken responsibility. Called by generated clients.

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::capability::{Capability, Support, Trust};
-use crate::deadline::unless;
 use crate::channel::{Channel, Health, Subscription};
+use crate::deadline::unless;
 use crate::delivery::Deliveries;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
 use crate::exchange::Workers;
