@@ -1,0 +1,11 @@
+//! The consumer's side: calls, commands, events, offers.
+
+mod calls;
+mod offers;
+mod request;
+mod subscribe;
+
+pub(crate) use calls::{Answer, Calls};
+pub(crate) use offers::{ASK, ask, ask_all};
+pub(crate) use request::{CANCEL, call, publish, send};
+pub(crate) use subscribe::subscribe;
