@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::ready;
+use polywire_contract::{Contract, ContractBuilder, ContractError, InteractionInfo};
 
 pub use crate as core;
-pub use crate::codec::decode;
+pub use futures_util::future::BoxFuture;
 pub use polywire_contract as contract;
 pub use polywire_contract::schemars;
-pub use {bytes, futures_util, serde, serde_json};
+pub use {bytes, serde, serde_json};
 
-use contract::{Contract, ContractBuilder, ContractError, InteractionInfo};
-
+use crate::codec;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::{Empty, Payload};
@@ -51,12 +51,19 @@ pub fn document(
     })
 }
 
+/// The payload of a request. Takes the bytes, so that they are gone before the handler runs.
+#[allow(clippy::needless_pass_by_value)]
+pub fn payload<Q: Payload>(body: Bytes) -> Result<Q> {
+    codec::decode(&body)
+}
+
 /// The payload of an interaction that has none. An empty body is as good as `{}`: callers without an SDK send that.
-pub fn no_payload(body: &[u8]) -> Result<()> {
+#[allow(clippy::needless_pass_by_value)]
+pub fn no_payload(body: Bytes) -> Result<()> {
     if body.is_empty() {
         return Ok(());
     }
-    decode::<Empty>(body).map(|Empty {}| ())
+    codec::decode::<Empty>(&body).map(|Empty {}| ())
 }
 
 /// The answer to an interaction without a handler.
@@ -69,9 +76,4 @@ pub fn no_handler(cx: &Context) -> BoxFuture<'static, Result<Answer>> {
         head.interaction.as_str()
     );
     Box::pin(ready(Err(Error::new(ErrorKind::Unsupported, text))))
-}
-
-/// Pins the body of a handler's answer to its request type, and lets go of the request's bytes before the handler runs.
-pub fn request<Q: Payload>(body: Bytes) -> Result<Q> {
-    decode(&body)
 }

@@ -56,7 +56,11 @@ impl Service {
         self.examine(head, caller)
     }
 
-    fn authenticate(&self, head: &Head) -> Result<Caller> {
+    /// Who sent a message, by its token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` as the configured authenticator decides; without one everybody is anonymous.
+    pub fn authenticate(&self, head: &Head) -> Result<Caller> {
         match &self.authenticator {
             Some(authenticator) => authenticator.authenticate(head.token.as_ref(), head),
             None => Ok(Caller::anonymous()),

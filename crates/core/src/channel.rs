@@ -10,7 +10,7 @@ use crate::capability::Capability;
 use crate::delivery::Deliveries;
 use crate::error::{Error, ErrorKind, Result};
 use crate::letters::Letters;
-use crate::message::{Message, Receipt, Reply};
+use crate::message::{Message, Receipt, Reply, Token};
 use crate::service::Service;
 
 /// What a subscriber asks for.
@@ -26,6 +26,8 @@ pub struct Subscription {
     pub requirement: Requirement,
     /// How many deliveries may be unsettled in this member's hands, from 1.
     pub prefetch: usize,
+    /// The signed token of who subscribes.
+    pub token: Option<Token>,
 }
 
 /// Whether a channel does its work right now.
@@ -138,6 +140,15 @@ pub trait Channel: Send + Sync + fmt::Debug + 'static {
     /// # Cancel safety
     /// Not serving when the future was dropped.
     async fn serve(&self, service: Arc<Service>) -> Result<()>;
+
+    /// Where consumers reach what is served here, spelled as their configuration takes it.
+    ///
+    /// # Behavior
+    /// `None` before [`serve`](Self::serve), and for a transport whose consumers need no address of the provider. With
+    /// it a provider on port 0 can tell which port that became.
+    async fn address(&self) -> Option<String> {
+        None
+    }
 
     /// The shelves of dead and parked messages that this end can reach, if any.
     fn letters(&self) -> Option<Arc<dyn Letters>>;

@@ -93,6 +93,10 @@ impl CallOptions {
         Ok(self)
     }
 
+    pub(crate) fn own_token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
     /// Fills in a head: these options first, then the given defaults.
     pub(crate) fn apply(&self, head: &mut Head, timeout: Duration, token: Option<&Token>) {
         if let Some(id) = &self.id {

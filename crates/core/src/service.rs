@@ -11,8 +11,9 @@ use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use crate::auth::Authenticator;
+use crate::channel::Subscription;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
-use crate::message::Kind;
+use crate::message::{Head, Kind};
 use crate::provider::Provider;
 use crate::stamp::Stamp;
 use crate::versions::{EventAdapter, ServedVersion, Versions};
@@ -256,11 +257,22 @@ impl Service {
             .map(|decision| decision.stamp)
     }
 
-    /// Whether a subscription to an event can be served, by any version offered.
+    /// Whether a subscription may be served: its subscriber is known, and some version offered fits and has the event.
     ///
     /// # Errors
-    /// `NoMatch` when no version offered is required, or none of those has the event.
-    pub fn check_event(&self, requirement: &Requirement, event: &Name) -> Result<()> {
+    /// `Unavailable` while draining, `Unauthenticated`, `NoMatch`.
+    pub fn admit_subscription(&self, subscription: &Subscription) -> Result<()> {
+        self.refuse_while_draining()?;
+        let Subscription {
+            contract,
+            event,
+            requirement,
+            token,
+            ..
+        } = subscription;
+        let mut head = Head::new(Kind::Event, contract.clone(), event.clone());
+        head.token.clone_from(token);
+        self.authenticate(&head)?;
         negotiate(&requirement.clone().using(event.clone()), &self.offer)?;
         Ok(())
     }

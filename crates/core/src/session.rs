@@ -15,7 +15,7 @@ use tokio::sync::broadcast;
 use crate::admission::too_large;
 use crate::channel::{Channel, Subscription};
 use crate::codec;
-use crate::error::{CallError, Error, ErrorKind, Result};
+use crate::error::{CallError, Dispatched, Error, ErrorKind, Result};
 use crate::history::{Change, History};
 use crate::message::{Head, Kind, Message, Outcome, Receipt, Reply, Token};
 use crate::options::CallOptions;
@@ -192,6 +192,11 @@ impl Session {
         let reply = result.map_err(|error| self.name(error, what, &interaction))?;
         self.verify(&reply.stamp)
             .map_err(|error| self.name(error, what, &interaction))?;
+        let limit = self.inner.channel.capability().max_payload;
+        if reply.body.len() > limit {
+            let error = too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes);
+            return Err(self.name(error, what, &interaction));
+        }
         Ok(reply)
     }
 
@@ -243,6 +248,7 @@ impl Session {
             group: group.into().name()?,
             requirement: self.inner.requirement.clone(),
             prefetch: self.inner.policy.prefetch,
+            token: self.token().cloned(),
         };
         let deliveries = self
             .inner
@@ -255,6 +261,14 @@ impl Session {
             self.inner.requirement.clone(),
             self.inner.contract.clone(),
         ))
+    }
+
+    fn token(&self) -> Option<&Token> {
+        let own = self
+            .options
+            .as_ref()
+            .and_then(|options| options.own_token());
+        own.or(self.inner.policy.token.as_ref())
     }
 
     fn head(&self, kind: Kind, interaction: Name) -> Result<Head> {

@@ -1,1 +1,19 @@
 //! The HTTP transport of Polywire.
+
+mod body;
+mod channel;
+mod client;
+mod config;
+mod error;
+mod lifecycle;
+mod server;
+mod tls;
+mod transport;
+mod url;
+mod wire;
+
+pub use channel::HttpChannel;
+pub use config::{HttpConfig, Protocol};
+pub use tls::TlsConfig;
+pub use transport::{HttpFactory, HttpTransport};
+pub use url::BaseUrl;

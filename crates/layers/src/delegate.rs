@@ -28,6 +28,10 @@ macro_rules! layer {
                 self.inner.serve(service).await
             }
 
+            async fn address(&self) -> Option<String> {
+                self.inner.address().await
+            }
+
             fn letters(&self) -> Option<std::sync::Arc<dyn polywire_core::Letters>> {
                 self.inner.letters()
             }

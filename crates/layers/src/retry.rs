@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use polywire_core::contract::Retry as RetryClass;
-use polywire_core::{Channel, Dispatched, Error, ErrorKind, Head, Kind, Message, Receipt, Reply, Result};
+use polywire_core::{
+    Channel, Dispatched, Error, ErrorKind, Head, Kind, Message, Receipt, Reply, Result,
+};
 use tokio::time::{Instant, sleep_until};
 use tower::retry::budget::{Budget, TpsBudget};
 
@@ -68,12 +70,28 @@ impl Retry {
     /// A channel that retries. Budget figures out of range are brought into it.
     #[must_use]
     pub fn new(inner: Arc<dyn Channel>, policy: RetryPolicy) -> Self {
-        let ratio = if policy.budget_ratio.is_finite() { policy.budget_ratio.clamp(0.0, 1000.0) } else { 0.0 };
-        let budget = TpsBudget::new(Self::WINDOW, policy.budget_per_second.min(Self::MAX_PER_SECOND), ratio);
-        Self { inner, policy, budget }
+        let ratio = if policy.budget_ratio.is_finite() {
+            policy.budget_ratio.clamp(0.0, 1000.0)
+        } else {
+            0.0
+        };
+        let budget = TpsBudget::new(
+            Self::WINDOW,
+            policy.budget_per_second.min(Self::MAX_PER_SECOND),
+            ratio,
+        );
+        Self {
+            inner,
+            policy,
+            budget,
+        }
     }
 
-    async fn persist<T, F>(&self, mut message: Message, attempt: impl Fn(Message) -> F + Send + Sync) -> Result<T>
+    async fn persist<T, F>(
+        &self,
+        mut message: Message,
+        attempt: impl Fn(Message) -> F + Send + Sync,
+    ) -> Result<T>
     where
         T: Send,
         F: Future<Output = Result<T>> + Send,
@@ -88,22 +106,40 @@ impl Retry {
             if !may_repeat(&error, &message.head) {
                 return Err(attempted(error, message.head.attempt));
             }
-            let pause = pauses.get_or_insert_with(|| self.pauses()).next().unwrap_or(self.policy.longest_pause);
-            let pause = error.wait().map_or(pause, |asked| asked.saturating_add(pause));
-            let Some(until) = Instant::now().checked_add(pause) else { return Err(attempted(error, message.head.attempt)) };
-            if message.head.deadline.is_some_and(|deadline| until >= deadline) {
+            let pause = pauses
+                .get_or_insert_with(|| self.pauses())
+                .next()
+                .unwrap_or(self.policy.longest_pause);
+            let pause = error
+                .wait()
+                .map_or(pause, |asked| asked.saturating_add(pause));
+            let Some(until) = Instant::now().checked_add(pause) else {
+                return Err(attempted(error, message.head.attempt));
+            };
+            if message
+                .head
+                .deadline
+                .is_some_and(|deadline| until >= deadline)
+            {
                 return Err(attempted(error, message.head.attempt));
             }
             if !self.budget.withdraw() {
                 return Err(attempted(error, message.head.attempt).with("retry budget", "spent"));
             }
-            let Head { contract, interaction, attempt, .. } = &message.head;
+            let Head {
+                contract,
+                interaction,
+                attempt,
+                ..
+            } = &message.head;
             tracing::debug!(%contract, %interaction, attempt, ?pause, %error, "sending again");
             sleep_until(until).await;
             message.head.attempt = message.head.attempt.saturating_add(1);
         }
         let attempts = message.head.attempt;
-        attempt(message).await.map_err(|error| attempted(error, attempts))
+        attempt(message)
+            .await
+            .map_err(|error| attempted(error, attempts))
     }
 
     fn pauses(&self) -> impl Iterator<Item = Duration> + Send + use<> {
@@ -117,14 +153,20 @@ impl Retry {
 }
 
 fn may_repeat(error: &Error, head: &Head) -> bool {
-    let elsewhere = error.no_match().is_some() || matches!(error.kind(), ErrorKind::NoMatch | ErrorKind::Closed);
-    let harmless = error.dispatched() == Dispatched::No || head.is_repeatable() || head.kind == Kind::Event;
+    let elsewhere = error.no_match().is_some()
+        || matches!(error.kind(), ErrorKind::NoMatch | ErrorKind::Closed);
+    let harmless =
+        error.dispatched() == Dispatched::No || head.is_repeatable() || head.kind == Kind::Event;
     !elsewhere && error.retry() != RetryClass::Never && harmless
 }
 
 /// The error with how often the message was sent, once that is more than once.
 fn attempted(error: Error, attempts: u32) -> Error {
-    if attempts > 1 { error.with("attempts", attempts) } else { error }
+    if attempts > 1 {
+        error.with("attempts", attempts)
+    } else {
+        error
+    }
 }
 
 layer!(Retry {
@@ -143,6 +185,9 @@ layer!(Retry {
 
 impl fmt::Debug for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry").field("inner", &self.inner).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("Retry")
+            .field("inner", &self.inner)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,11 @@ impl Timeout {
     #[must_use]
     pub fn new(inner: Arc<dyn Channel>, default: Duration, longest: Duration) -> Self {
         let longest = longest.min(YEAR);
-        Self { inner, default: default.min(longest), longest }
+        Self {
+            inner,
+            default: default.min(longest),
+            longest,
+        }
     }
 
     /// Sets the deadline; returns it with the time it allows when it is this layer's own.
@@ -48,11 +52,20 @@ impl Timeout {
 }
 
 /// Awaits a verb until the layer's own deadline, if it has set one.
-async fn within<T>(own: Option<(Instant, Duration)>, kind: Kind, verb: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    let Some((deadline, allowed)) = own else { return verb.await };
+async fn within<T>(
+    own: Option<(Instant, Duration)>,
+    kind: Kind,
+    verb: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    let Some((deadline, allowed)) = own else {
+        return verb.await;
+    };
     timeout_at(deadline, verb).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::DeadlineExceeded, format!("no answer to the {kind} within {allowed:?}; the handler may have run"))
-            .dispatched_as(Dispatched::Maybe))
+        Err(Error::new(
+            ErrorKind::DeadlineExceeded,
+            format!("no answer to the {kind} within {allowed:?}; the handler may have run"),
+        )
+        .dispatched_as(Dispatched::Maybe))
     })
 }
 

@@ -7,7 +7,9 @@ use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Fields, Ident, ItemEnum, Meta, Token, Variant, parse_quote};
 
-use crate::attributes::{Mistakes, Root, documentation, serde_members, serde_rename, summary, take};
+use crate::attributes::{
+    Mistakes, Root, documentation, serde_members, serde_rename, summary, take,
+};
 use crate::{naming, payload};
 
 const NEEDS_FALLBACK: &str = "an error needs a fallback, which consumers get for a code that a later version adds: \
@@ -20,7 +22,10 @@ struct Arguments {
 
 impl Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut arguments = Self { root: Root::DEFAULT, closed: false };
+        let mut arguments = Self {
+            root: Root::DEFAULT,
+            closed: false,
+        };
         while !input.is_empty() {
             if input.peek(Token![crate]) {
                 input.parse::<Token![crate]>()?;
@@ -29,7 +34,12 @@ impl Arguments {
             } else {
                 let word: Ident = input.parse()?;
                 if word != "closed" {
-                    return Err(syn::Error::new(word.span(), format!("unknown argument `{word}`: #[error] takes `closed` and `crate = path`")));
+                    return Err(syn::Error::new(
+                        word.span(),
+                        format!(
+                            "unknown argument `{word}`: #[error] takes `closed` and `crate = path`"
+                        ),
+                    ));
                 }
                 arguments.closed = true;
             }
@@ -53,8 +63,12 @@ struct Case {
 
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let expanded = Arguments::parse.parse2(arguments).and_then(|arguments| {
-        let item = syn::parse2(item.clone())
-            .map_err(|_| syn::Error::new_spanned(item, "#[error] goes on an enum with a variant per error code"))?;
+        let item = syn::parse2(item.clone()).map_err(|_| {
+            syn::Error::new_spanned(
+                item,
+                "#[error] goes on an enum with a variant per error code",
+            )
+        })?;
         write(&arguments, item)
     });
     expanded.unwrap_or_else(syn::Error::into_compile_error)
@@ -63,10 +77,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 fn write(arguments: &Arguments, mut item: ItemEnum) -> syn::Result<TokenStream> {
     let mut mistakes = Mistakes::default();
     if !item.generics.params.is_empty() {
-        mistakes.at(&item.generics, "an error has no generic parameters: its schema stands in one contract");
+        mistakes.at(
+            &item.generics,
+            "an error has no generic parameters: its schema stands in one contract",
+        );
     }
-    if let Some(set) = serde_members(&item.attrs).iter().find(|member| ["tag", "content", "untagged", "rename_all"].iter().any(|name| member.path().is_ident(name))) {
-        mistakes.at(set, "#[error] decides how an error is written, as {\"code\": \"...\", fields}: remove this");
+    if let Some(set) = serde_members(&item.attrs).iter().find(|member| {
+        ["tag", "content", "untagged", "rename_all"]
+            .iter()
+            .any(|name| member.path().is_ident(name))
+    }) {
+        mistakes.at(
+            set,
+            "#[error] decides how an error is written, as {\"code\": \"...\", fields}: remove this",
+        );
     }
     let last = item.variants.len().saturating_sub(1);
     let mut has_fallback = false;
@@ -77,16 +101,27 @@ fn write(arguments: &Arguments, mut item: ItemEnum) -> syn::Result<TokenStream> 
             mistakes.keep(attribute.meta.require_path_only().map(drop));
             has_fallback = true;
             if at != last {
-                mistakes.at(&variant.ident, "the fallback comes last: move it to the end of the enum");
+                mistakes.at(
+                    &variant.ident,
+                    "the fallback comes last: move it to the end of the enum",
+                );
             }
             if !matches!(variant.fields, Fields::Unit) {
                 mistakes.at(&variant.fields, "the fallback has no fields: it stands for codes whose fields are not known yet");
             }
             variant.attrs.push(parse_quote!(#[serde(other)]));
         }
-        let Some(case) = mistakes.keep(Case::of(variant)) else { continue };
+        let Some(case) = mistakes.keep(Case::of(variant)) else {
+            continue;
+        };
         if let Some(other) = cases.iter().find(|other| other.code == case.code) {
-            mistakes.at(&variant.ident, format!("code {:?} is that of `{}` too: rename one of them", case.code, other.ident));
+            mistakes.at(
+                &variant.ident,
+                format!(
+                    "code {:?} is that of `{}` too: rename one of them",
+                    case.code, other.ident
+                ),
+            );
         }
         cases.push(case);
     }
@@ -96,7 +131,8 @@ fn write(arguments: &Arguments, mut item: ItemEnum) -> syn::Result<TokenStream> 
     mistakes.finish()?;
 
     payload::derive(&mut item.attrs, &arguments.root);
-    item.attrs.push(parse_quote!(#[serde(tag = "code", rename_all = "snake_case")]));
+    item.attrs
+        .push(parse_quote!(#[serde(tag = "code", rename_all = "snake_case")]));
     if has_fallback {
         payload::mark_open(&mut item);
     }
@@ -114,11 +150,21 @@ impl Case {
         if let Fields::Unnamed(fields) = &variant.fields
             && fields.unnamed.len() != 1
         {
-            return Err(syn::Error::new_spanned(fields, "an error's fields have names, which stand beside its code: write `{ name: Type }`"));
+            return Err(syn::Error::new_spanned(
+                fields,
+                "an error's fields have names, which stand beside its code: write `{ name: Type }`",
+            ));
         }
-        let both_ways = |member: &Meta| matches!(member, Meta::List(list) if list.path.is_ident("rename"));
-        if let Some(rename) = serde_members(&variant.attrs).iter().find(|member| both_ways(member)) {
-            return Err(syn::Error::new_spanned(rename, "a code is the same both ways: write `rename = \"...\"`"));
+        let both_ways =
+            |member: &Meta| matches!(member, Meta::List(list) if list.path.is_ident("rename"));
+        if let Some(rename) = serde_members(&variant.attrs)
+            .iter()
+            .find(|member| both_ways(member))
+        {
+            return Err(syn::Error::new_spanned(
+                rename,
+                "a code is the same both ways: write `rename = \"...\"`",
+            ));
         }
         let code = match serde_rename(&variant.attrs) {
             Some(code) => {
@@ -152,8 +198,16 @@ fn implement(root: &Root, ident: &Ident, cases: &[Case]) -> TokenStream {
         Some(text) => quote!(::core::option::Option::Some(#text)),
         None => quote!(::core::option::Option::None),
     });
-    let retryable: Vec<&Ident> = cases.iter().filter(|case| case.retryable).map(|case| &case.ident).collect();
-    let is_retryable = if retryable.is_empty() { quote!(false) } else { quote!(::core::matches!(self, #(Self::#retryable { .. })|*)) };
+    let retryable: Vec<&Ident> = cases
+        .iter()
+        .filter(|case| case.retryable)
+        .map(|case| &case.ident)
+        .collect();
+    let is_retryable = if retryable.is_empty() {
+        quote!(false)
+    } else {
+        quote!(::core::matches!(self, #(Self::#retryable { .. })|*))
+    };
     quote! {
         #[automatically_derived]
         impl ::core::fmt::Display for #ident {

@@ -5,8 +5,11 @@ const MAX: usize = 100;
 
 /// Why a text is no name of a contract, with what would be one; `None` when it is.
 pub(crate) fn refuse(what: &str, text: &str) -> Option<String> {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
-    let valid = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(letters) && text.len() <= MAX;
+    let letters =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    let valid = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(letters)
+        && text.len() <= MAX;
     (!valid).then(|| format!("{what} {text:?} is not valid: write 1 to 100 of a-z, 0-9, \".\", \"_\", \"-\", beginning with a letter"))
 }
 
@@ -17,7 +20,8 @@ pub(crate) fn snake(camel: &str) -> String {
     for (at, letter) in letters.iter().enumerate() {
         let previous = at.checked_sub(1).and_then(|before| letters.get(before));
         let after_lower = previous.is_some_and(|before| !before.is_uppercase() && *before != '_');
-        let ends_acronym = previous.is_some_and(|before| before.is_uppercase()) && letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let ends_acronym = previous.is_some_and(|before| before.is_uppercase())
+            && letters.get(at + 1).is_some_and(|next| next.is_lowercase());
         if letter.is_uppercase() && (after_lower || ends_acronym) {
             snake.push('_');
         }
@@ -55,9 +59,18 @@ mod tests {
 
     #[test]
     fn cases_convert() {
-        assert_eq!(["Orders", "OrdersV2", "HTTPOrders", "Orders_Old"].map(snake), ["orders", "orders_v2", "http_orders", "orders_old"]);
-        assert_eq!(["NoArticle", "Busy", "HTTPDown"].map(code), ["no_article", "busy", "h_t_t_p_down"]);
-        assert_eq!(["shipped", "order_shipped", "v2_done"].map(camel), ["Shipped", "OrderShipped", "V2Done"]);
+        assert_eq!(
+            ["Orders", "OrdersV2", "HTTPOrders", "Orders_Old"].map(snake),
+            ["orders", "orders_v2", "http_orders", "orders_old"]
+        );
+        assert_eq!(
+            ["NoArticle", "Busy", "HTTPDown"].map(code),
+            ["no_article", "busy", "h_t_t_p_down"]
+        );
+        assert_eq!(
+            ["shipped", "order_shipped", "v2_done"].map(camel),
+            ["Shipped", "OrderShipped", "V2Done"]
+        );
     }
 
     #[test]
@@ -65,9 +78,21 @@ mod tests {
         for good in ["orders", "a", "acme.orders-v_2"] {
             assert_eq!(refuse("contract name", good), None, "{good}");
         }
-        for bad in ["", "Orders", "1st", "orders/eu", "\u{f6}rders", &"a".repeat(101)] {
+        for bad in [
+            "",
+            "Orders",
+            "1st",
+            "orders/eu",
+            "\u{f6}rders",
+            &"a".repeat(101),
+        ] {
             let text = refuse("contract name", bad).unwrap_or_default();
-            assert!(text.starts_with(&format!("contract name {bad:?} is not valid: write 1 to 100 of a-z")), "{bad}: {text}");
+            assert!(
+                text.starts_with(&format!(
+                    "contract name {bad:?} is not valid: write 1 to 100 of a-z"
+                )),
+                "{bad}: {text}"
+            );
         }
     }
 }

@@ -15,12 +15,21 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             Item::Struct(item) => derive(&mut item.attrs, &root),
             Item::Enum(item) => {
                 derive(&mut item.attrs, &root);
-                let is_open = |variant: &Variant| serde_members(&variant.attrs).iter().any(|member| member.path().is_ident("other"));
+                let is_open = |variant: &Variant| {
+                    serde_members(&variant.attrs)
+                        .iter()
+                        .any(|member| member.path().is_ident("other"))
+                };
                 if item.variants.iter().any(is_open) {
                     mark_open(item);
                 }
             }
-            other => return Err(syn::Error::new_spanned(other, "#[payload] goes on a struct or an enum")),
+            other => {
+                return Err(syn::Error::new_spanned(
+                    other,
+                    "#[payload] goes on a struct or an enum",
+                ));
+            }
         }
         Ok(item.into_token_stream())
     });
@@ -38,7 +47,11 @@ fn parse_arguments(input: ParseStream<'_>) -> syn::Result<Root> {
     input.parse::<Token![=]>()?;
     let root = Root::parse(input)?;
     input.parse::<Option<Token![,]>>()?;
-    if input.is_empty() { Ok(root) } else { Err(input.error("#[payload] takes no argument but `crate = path`")) }
+    if input.is_empty() {
+        Ok(root)
+    } else {
+        Err(input.error("#[payload] takes no argument but `crate = path`"))
+    }
 }
 
 /// Derives what the type does not derive itself.
@@ -73,17 +86,33 @@ pub(crate) fn derive(attributes: &mut Vec<Attribute>, root: &Root) {
 
 /// Says in the schema that a later minor version may add variants.
 pub(crate) fn mark_open(item: &mut ItemEnum) {
-    item.attrs.push(parse_quote!(#[schemars(extend("x-open" = true))]));
+    item.attrs
+        .push(parse_quote!(#[schemars(extend("x-open" = true))]));
 }
 
 fn derived(attributes: &[Attribute]) -> Vec<String> {
-    let lists = attributes.iter().filter(|attribute| attribute.path().is_ident("derive"));
-    let paths = lists.filter_map(|list| list.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated).ok());
-    paths.flatten().filter_map(|path| path.segments.last().map(|last| last.ident.to_string())).collect()
+    let lists = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("derive"));
+    let paths = lists.filter_map(|list| {
+        list.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated)
+            .ok()
+    });
+    paths
+        .flatten()
+        .filter_map(|path| path.segments.last().map(|last| last.ident.to_string()))
+        .collect()
 }
 
 fn names_crate(attributes: &[Attribute], of: &str) -> bool {
-    let lists = attributes.iter().filter(|attribute| attribute.path().is_ident(of));
-    let members = lists.filter_map(|list| list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok());
-    members.flatten().any(|member| member.path().is_ident("crate"))
+    let lists = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident(of));
+    let members = lists.filter_map(|list| {
+        list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
+            .ok()
+    });
+    members
+        .flatten()
+        .any(|member| member.path().is_ident("crate"))
 }

@@ -1,1 +1,30 @@
-//! One contract, many transports: a communication SDK for services.
+#![doc = include_str!("../README.md")]
+
+mod builder;
+pub mod prelude;
+mod provided;
+mod report;
+mod run;
+mod settings;
+mod wire;
+
+pub use builder::{Builder, default_registry};
+#[doc(hidden)]
+pub use polywire_core::__private;
+pub use polywire_core::contract::{self, NoMatch, Requirement, Version};
+pub use polywire_core::{self as core, config, memory};
+pub use polywire_core::{
+    ApplicationError, Authenticator, CallError, CallOptions, Caller, Capability, Change, Channel,
+    Context, ContractClient, ContractPublisher, Deliveries, Delivery, Deprecation, Dispatched,
+    Empty, Error, ErrorKind, EventType, Group, Health, Letter, Letters, Metadata, NoError, Payload,
+    Provider, Publisher, Receipt, Registry, Result, Service, Session, Shelf, Stamp, Subscriber,
+    Support, Token, Transport, TransportFactory, Trust, TypedDelivery, Verdict, Versions,
+};
+#[cfg(feature = "http")]
+pub use polywire_http as http;
+pub use polywire_layers as layers;
+pub use polywire_macros::{contract, error, payload};
+pub use provided::Provided;
+pub use report::{Candidate, ChannelReport, Report, TransportReport};
+pub use wire::Polywire;
+pub use {polywire_core::contract::schemars, serde, serde_json};

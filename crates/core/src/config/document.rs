@@ -114,9 +114,15 @@ impl Document {
         }
 
         let source = Source::new(file_name, text);
-        let (text, mut errors) = syntax::without_bare_keys(&source);
-        let (table, more_errors) = DeTable::parse_recoverable(&text);
-        errors.extend(more_errors);
+        let blanked;
+        let (mut table, mut errors) = DeTable::parse_recoverable(text);
+        if errors.iter().any(syntax::is_bare_key) {
+            errors.retain(syntax::is_bare_key);
+            blanked = syntax::without_lines(&source, &errors);
+            let (rest, more_errors) = DeTable::parse_recoverable(&blanked);
+            table = rest;
+            errors.extend(more_errors);
+        }
         let (syntax_mistakes, broken_lines) = syntax::translate(&source, table.get_ref(), &errors);
         for mistake in syntax_mistakes {
             mistakes.push(mistake);

@@ -148,6 +148,13 @@ impl Section {
         })
     }
 
+    /// Several files or folders, each as [`Section::path`] reads one; the list is written as [`Section::list`] says.
+    pub fn paths(&self, key: &str) -> Option<Vec<PathBuf>> {
+        let folder = &self.shared.folder;
+        let texts = self.list(key)?;
+        Some(texts.iter().map(|text| folder.join(text)).collect())
+    }
+
     /// An IP address and a port.
     pub fn address(&self, key: &str) -> Option<SocketAddr> {
         let expected = "an IP address and port such as \"127.0.0.1:7411\"";

@@ -3,7 +3,6 @@
 use super::mistake::Mistake;
 use super::secret::{names_a_secret, redact_url_passwords};
 use super::source::{Source, quoted};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -58,31 +57,29 @@ fn ends_in_dot(before: &[u8]) -> bool {
     before.trim_ascii_end().last() == Some(&b'.')
 }
 
-/// The text with lines that are a key and nothing else blanked, and the complaints about those lines.
-///
-/// The parser gives up on everything after such a line, and a forgotten `=` must not hide the other mistakes.
-pub(super) fn without_bare_keys<'t>(source: &Source<'t>) -> (Cow<'t, str>, Vec<toml::de::Error>) {
-    let (_, mut errors) = DeTable::parse_recoverable(source.text);
-    errors.retain(|error| error.message().starts_with("key with no value"));
-    if errors.is_empty() {
-        return (Cow::Borrowed(source.text), errors);
-    }
-    let mut bare: Vec<usize> = errors
+/// Whether a line is a key and nothing else. The parser gives up on everything after such a line, but a forgotten
+/// `=` must not hide the other mistakes.
+pub(super) fn is_bare_key(error: &toml::de::Error) -> bool {
+    error.message().starts_with("key with no value")
+}
+
+/// The text with the lines that the errors are on blanked, every other offset as it was.
+pub(super) fn without_lines(source: &Source<'_>, errors: &[toml::de::Error]) -> String {
+    let mut lines: Vec<usize> = errors
         .iter()
         .map(|error| source.line_start(source.line(error.span().map_or(0, |span| span.start))))
         .collect();
-    bare.sort_unstable();
-    bare.dedup();
+    lines.sort_unstable();
+    lines.dedup();
     let mut text = String::with_capacity(source.text.len());
-    for start in bare {
+    for start in lines {
         let kept = source.text.get(text.len()..start).unwrap_or("");
         text.push_str(kept);
-        // Offsets have to stay as they are.
         text.push_str(&" ".repeat(source.line_text(start).len()));
     }
     let rest = source.text.get(text.len()..).unwrap_or("");
     text.push_str(rest);
-    (Cow::Owned(text), errors)
+    text
 }
 
 /// The complaints, and the lines whose values are not to be trusted because of them.

@@ -1,6 +1,7 @@
 //! Accepted commands of one contract: a queue per requirement, and the workers that run them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -147,18 +148,15 @@ impl Commands {
         Ok(floor)
     }
 
-    /// Resolves once every accepted command was run or set aside.
-    pub(super) async fn emptied(&self) {
+    /// Resolves once every command that a service can run was run or set aside.
+    async fn emptied(&self, service: &Service) {
+        let waits = |((_, command), floor): (&(String, Name), &Floor)| {
+            !floor.queue.is_empty() && service.check(&floor.requirement, command).is_ok()
+        };
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if self
-                .state
-                .lock()
-                .queues
-                .values()
-                .all(|floor| floor.queue.is_empty())
-            {
+            if !self.state.lock().queues.iter().any(waits) {
                 return;
             }
             room.await;
@@ -197,9 +195,10 @@ impl Commands {
     }
 }
 
-/// Runs accepted commands for one service. Stop it to finish what runs; dropping it takes nothing more.
-#[derive(Debug)]
+/// Runs accepted commands for one service. Dropping it takes nothing more.
 pub struct Workers {
+    commands: Arc<Commands>,
+    service: Arc<Service>,
     stop: CancellationToken,
     running: TaskTracker,
     dispatcher: Option<JoinHandle<()>>,
@@ -209,17 +208,25 @@ impl Workers {
     pub(super) fn start(commands: Arc<Commands>, service: Arc<Service>, at_once: usize) -> Self {
         let (stop, running) = (CancellationToken::new(), TaskTracker::new());
         let dispatcher = tokio::spawn(dispatch(
-            commands,
-            service,
+            commands.clone(),
+            service.clone(),
             Arc::new(Semaphore::new(at_once.max(1))),
             stop.clone(),
             running.clone(),
         ));
         Self {
+            commands,
+            service,
             stop,
             running,
             dispatcher: Some(dispatcher),
         }
+    }
+
+    /// Waits until every accepted command that the service can run was run or set aside, then stops.
+    pub async fn finish(&mut self) {
+        self.commands.emptied(&self.service).await;
+        self.stop().await;
     }
 
     /// Takes nothing more and waits for the commands that run.
@@ -231,6 +238,15 @@ impl Workers {
         }
         self.running.close();
         self.running.wait().await;
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers")
+            .field("contract", self.service.name())
+            .field("running", &self.running.len())
+            .finish_non_exhaustive()
     }
 }
 

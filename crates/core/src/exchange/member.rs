@@ -18,6 +18,7 @@ pub struct Member {
     key: GroupKey,
     group: Arc<GroupState>,
     places: Arc<Semaphore>,
+    joined_at: u64,
 }
 
 /// An event as a member takes it.
@@ -35,6 +36,7 @@ impl Member {
         key: GroupKey,
         group: Arc<GroupState>,
         prefetch: usize,
+        joined_at: u64,
     ) -> Self {
         let places = prefetch.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -42,6 +44,7 @@ impl Member {
             key,
             group,
             places: Arc::new(Semaphore::new(places)),
+            joined_at,
         }
     }
 
@@ -73,6 +76,12 @@ impl Member {
             }),
         );
         Some(Received { position, delivery })
+    }
+
+    /// The position of the latest event when this member joined: what comes after it is new to it.
+    #[must_use]
+    pub fn joined_at(&self) -> u64 {
+        self.joined_at
     }
 
     /// How many events this group lost to eviction so far.

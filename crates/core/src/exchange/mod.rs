@@ -79,7 +79,7 @@ impl Exchange {
     /// Publishes an event on the track of its stamp, to every group of that track.
     ///
     /// # Errors
-    /// `Overloaded` naming the group whose bound stayed reached until the deadline, `Closed` after [`drain`](Self::drain).
+    /// `Overloaded` naming the group whose bound stayed reached until the deadline, `Closed` after [`refuse_new`](Self::refuse_new).
     pub async fn publish(&self, message: Message) -> Result<Receipt> {
         self.refuse_when_draining()?;
         let topic = self.topic(&message.head.contract, &message.head.interaction)?;
@@ -129,7 +129,7 @@ impl Exchange {
     /// with `None` the caller is verified then.
     ///
     /// # Errors
-    /// `Overloaded` when the queue stayed full until the deadline, `Closed` after [`drain`](Self::drain).
+    /// `Overloaded` when the queue stayed full until the deadline, `Closed` after [`refuse_new`](Self::refuse_new).
     pub async fn send(&self, message: Message, caller: Option<Caller>) -> Result<Receipt> {
         self.refuse_when_draining()?;
         let commands = self.commands(&message.head.contract)?;
@@ -166,24 +166,7 @@ impl Exchange {
         topic.map_or(0, |topic| topic.missed(group))
     }
 
-    /// Refuses what is new and waits until every accepted command was run or set aside. Idempotent.
-    pub async fn drain(&self) {
-        self.refuse_new();
-        let all: Vec<_> = self.0.commands.lock().values().cloned().collect();
-        for commands in all {
-            commands.emptied().await;
-        }
-    }
-
-    /// Resolves once every accepted command of a contract was run or set aside.
-    pub async fn emptied(&self, contract: &Name) {
-        let commands = self.0.commands.lock().get(contract).cloned();
-        if let Some(commands) = commands {
-            commands.emptied().await;
-        }
-    }
-
-    /// Refuses what is new.
+    /// Refuses new events and commands; what was accepted goes on. Idempotent.
     pub fn refuse_new(&self) {
         self.0.draining.store(true, Ordering::Release);
         for topic in self.0.topics.lock().values() {

@@ -49,6 +49,7 @@ fn group(name: Option<&str>, ranges: &str) -> Subscription {
         group: name.map(|name| Name::try_from(name).unwrap()),
         requirement: Requirement::parse_list(ORDERS, ranges).unwrap(),
         prefetch: 16,
+        token: None,
     }
 }
 

@@ -158,8 +158,15 @@ impl Topic {
             }
         };
         group.members.fetch_add(1, Ordering::AcqRel);
+        let joined_at = state.position;
         drop(state);
-        Ok(Member::new(self.clone(), key, group, subscription.prefetch))
+        Ok(Member::new(
+            self.clone(),
+            key,
+            group,
+            subscription.prefetch,
+            joined_at,
+        ))
     }
 
     fn group(&self, subscription: &Subscription, tracks: Vec<Track>) -> GroupState {

@@ -158,7 +158,7 @@ impl Channel for MemoryChannel {
         // One replica that fits is enough: during a deployment the others follow.
         let checks: Vec<_> = replicas
             .iter()
-            .map(|service| service.check_event(&subscription.requirement, &subscription.event))
+            .map(|service| service.admit_subscription(&subscription))
             .collect();
         if !checks.is_empty() && checks.iter().all(Result::is_err) {
             checks.into_iter().next().unwrap_or(Ok(()))?;
@@ -207,10 +207,10 @@ impl Channel for MemoryChannel {
         for Serving { service, workers } in serving.values_mut() {
             service.refuse_new();
             // The last replica finishes the queue; what another one can run is left to it.
-            if self.hub.replica(service.name()).is_none() {
-                self.hub.exchange.emptied(service.name()).await;
+            match self.hub.replica(service.name()) {
+                None => workers.finish().await,
+                Some(_) => workers.stop().await,
             }
-            workers.stop().await;
             service.drain().await;
         }
         Ok(())

@@ -8,11 +8,17 @@ use syn::{Fields, Ident, Variant};
 pub(super) fn arm(variant: &Variant, text: &str) -> syn::Result<TokenStream> {
     let text = text.strip_suffix('.').unwrap_or(text);
     let names: Vec<String> = match &variant.fields {
-        Fields::Named(fields) => fields.named.iter().filter_map(|field| field.ident.as_ref()).map(Ident::to_string).collect(),
+        Fields::Named(fields) => fields
+            .named
+            .iter()
+            .filter_map(|field| field.ident.as_ref())
+            .map(Ident::to_string)
+            .collect(),
         Fields::Unnamed(fields) => (0..fields.unnamed.len()).map(|at| at.to_string()).collect(),
         Fields::Unit => Vec::new(),
     };
-    let template = parse(text, &names).map_err(|wrong| syn::Error::new(variant.ident.span(), wrong))?;
+    let template =
+        parse(text, &names).map_err(|wrong| syn::Error::new(variant.ident.span(), wrong))?;
     let ident = &variant.ident;
     let Template { format, fields } = template;
     if fields.is_empty() {
@@ -28,8 +34,12 @@ pub(super) fn arm(variant: &Variant, text: &str) -> syn::Result<TokenStream> {
         patterns.push(quote!(#member: #binding));
         bindings.push(binding);
     }
-    let arguments = fields.iter().map(|name| format_ident!("field_{}", name.trim_start_matches("r#")));
-    Ok(quote!(Self::#ident { #(#patterns,)* .. } => f.write_fmt(::core::format_args!(#format, #(#arguments),*)),))
+    let arguments = fields
+        .iter()
+        .map(|name| format_ident!("field_{}", name.trim_start_matches("r#")));
+    Ok(
+        quote!(Self::#ident { #(#patterns,)* .. } => f.write_fmt(::core::format_args!(#format, #(#arguments),*)),),
+    )
 }
 
 #[derive(Debug, PartialEq)]
@@ -52,13 +62,29 @@ fn parse(text: &str, known: &[String]) -> Result<Template, String> {
             continue;
         }
         let end = from.find('}');
-        let Some(inside) = from.strip_prefix('{').zip(end).map(|(_, end)| &from[1..end]) else {
-            return Err(format!("a lone {:?} in {text:?}: write it twice for a brace", &from[..1]));
+        let Some(inside) = from
+            .strip_prefix('{')
+            .zip(end)
+            .map(|(_, end)| &from[1..end])
+        else {
+            return Err(format!(
+                "a lone {:?} in {text:?}: write it twice for a brace",
+                &from[..1]
+            ));
         };
         let (name, parameters) = inside.split_once(':').unwrap_or((inside, ""));
-        let Some(field) = known.iter().find(|field| field.trim_start_matches("r#") == name) else {
-            let fields = if known.is_empty() { "it has no fields".to_owned() } else { format!("its fields are {}", known.join(", ")) };
-            return Err(format!("{{{name}}} in {text:?} is no field of this variant: {fields}; write {{{{ and }}}} for braces"));
+        let Some(field) = known
+            .iter()
+            .find(|field| field.trim_start_matches("r#") == name)
+        else {
+            let fields = if known.is_empty() {
+                "it has no fields".to_owned()
+            } else {
+                format!("its fields are {}", known.join(", "))
+            };
+            return Err(format!(
+                "{{{name}}} in {text:?} is no field of this variant: {fields}; write {{{{ and }}}} for braces"
+            ));
         };
         fields.push(field.clone());
         format.push('{');
@@ -85,8 +111,17 @@ mod tests {
     #[test]
     fn fields_are_interpolated() {
         let (format, fields) = template("no {sku:?} of {type} in {sku}").unwrap();
-        assert_eq!((format.as_str(), fields), ("no {:?} of {} in {}", vec!["sku".to_owned(), "r#type".to_owned(), "sku".to_owned()]));
-        assert_eq!(template("plain {{text}}").unwrap(), ("plain {{text}}".to_owned(), Vec::new()));
+        assert_eq!(
+            (format.as_str(), fields),
+            (
+                "no {:?} of {} in {}",
+                vec!["sku".to_owned(), "r#type".to_owned(), "sku".to_owned()]
+            )
+        );
+        assert_eq!(
+            template("plain {{text}}").unwrap(),
+            ("plain {{text}}".to_owned(), Vec::new())
+        );
     }
 
     #[test]
@@ -95,8 +130,17 @@ mod tests {
             template("no {skv}").unwrap_err(),
             "{skv} in \"no {skv}\" is no field of this variant: its fields are sku, r#type; write {{ and }} for braces"
         );
-        assert_eq!(parse("no {x}", &[]).unwrap_err(), "{x} in \"no {x}\" is no field of this variant: it has no fields; write {{ and }} for braces");
-        assert_eq!(template("a { b").unwrap_err(), "a lone \"{\" in \"a { b\": write it twice for a brace");
-        assert_eq!(template("a } b").unwrap_err(), "a lone \"}\" in \"a } b\": write it twice for a brace");
+        assert_eq!(
+            parse("no {x}", &[]).unwrap_err(),
+            "{x} in \"no {x}\" is no field of this variant: it has no fields; write {{ and }} for braces"
+        );
+        assert_eq!(
+            template("a { b").unwrap_err(),
+            "a lone \"{\" in \"a { b\": write it twice for a brace"
+        );
+        assert_eq!(
+            template("a } b").unwrap_err(),
+            "a lone \"}\" in \"a } b\": write it twice for a brace"
+        );
     }
 }

@@ -65,7 +65,7 @@ fn survives(bytes: &[u8], environment: &Environment) {
 #[test]
 fn random_bytes() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..10_000 {
+    for _ in 0..2_000 {
         let bytes = dice.bytes(120);
         survives(&bytes, &Environment::new());
     }
@@ -74,7 +74,7 @@ fn random_bytes() {
 #[test]
 fn mutated_files() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
-    for _ in 0..10_000 {
+    for _ in 0..2_000 {
         let mut bytes = FILE.as_bytes().to_vec();
         for _ in 0..=dice.roll(6) {
             let at = dice.roll(bytes.len());

@@ -1,0 +1,198 @@
+//! The consumer's end: pooled connections, calls and commands.
+
+
+mod discover;
+mod lane;
+mod pool;
+mod subscribe;
+
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use polywire_core::contract::{Name, Retry};
+use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply, Result, Stamp};
+use std::sync::Arc;
+
+use crate::body::{self, Unread};
+use crate::config::HttpConfig;
+use crate::error::{broken_answer, foreign, no_answer, origin, wait};
+use crate::url::BaseUrl;
+use crate::wire::{PROBLEM, StampCache, write_head};
+use lane::{Lane, Lanes};
+pub(crate) use lane::allows;
+use pool::Pool;
+
+/// How much of an error answer is read, in bytes: refusals list every version offered.
+const MAX_PROBLEM: usize = 1024 * 1024;
+
+/// The consumer's end of a transport; its channels share it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    bases: Vec<BaseUrl>,
+    pool: Pool,
+    lanes: Lanes,
+    stamps: StampCache,
+    max_payload: usize,
+    allow_plaintext: bool,
+    heartbeat: std::time::Duration,
+}
+
+/// An answer, whole.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    uri: Uri,
+}
+
+impl Client {
+    /// # Errors
+    /// `Config` when a certificate cannot be used.
+    pub(crate) fn new(config: &HttpConfig) -> Result<Self> {
+        Ok(Self {
+            bases: config.urls.clone(),
+            pool: Pool::new(config)?,
+            lanes: Lanes::new(),
+            stamps: StampCache::default(),
+            max_payload: config.max_payload,
+            allow_plaintext: config.allow_plaintext,
+            heartbeat: config.heartbeat,
+        })
+    }
+
+    pub(crate) async fn call(&self, message: Message) -> Result<Reply> {
+        let lane = self.lane(&message.head)?;
+        let contract = message.head.contract.clone();
+        let answer = self.post(&lane, message).await?;
+        if answer.status == StatusCode::OK {
+            let stamp = self.stamp(&contract, &answer)?;
+            lane.follow(&stamp, &self.bases);
+            return Ok(Reply { stamp, outcome: Outcome::Done, body: answer.body });
+        }
+        if answer.status == StatusCode::UNPROCESSABLE_ENTITY
+            && let Some((outcome, body)) = application_error(&answer.body)
+        {
+            let stamp = self.stamp(&contract, &answer)?;
+            return Ok(Reply { stamp, outcome, body });
+        }
+        Err(refusal(&answer))
+    }
+
+    pub(crate) async fn send(&self, message: Message) -> Result<Receipt> {
+        let lane = self.lane(&message.head)?;
+        let (contract, id) = (message.head.contract.clone(), message.head.id.clone());
+        let answer = self.post(&lane, message).await?;
+        if answer.status == StatusCode::ACCEPTED {
+            let stamp = self.stamp(&contract, &answer)?;
+            lane.follow(&stamp, &self.bases);
+            return Ok(Receipt::new(id, Some(stamp)));
+        }
+        Err(refusal(&answer))
+    }
+
+    fn lane(&self, head: &Head) -> Result<Arc<Lane>> {
+        let Some(requirement) = &head.requirement else {
+            let text = format!("no version required of contract {:?}: state a range such as ^1.2", head.contract.as_str());
+            return Err(Error::new(ErrorKind::InvalidPayload, text).dispatched_as(Dispatched::No));
+        };
+        self.lanes.get(requirement, &head.interaction, &self.bases)
+    }
+
+    async fn post(&self, lane: &Lane, message: Message) -> Result<Answer> {
+        let Message { head, body } = message;
+        let turn = self.turn(&head);
+        if head.token.is_some() {
+            self.guard_token(turn)?;
+        }
+        let mut headers = lane.headers();
+        write_head(&mut headers, &head)?;
+        let uri = lane.paths().uris[turn].clone();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        *request.headers_mut() = headers;
+        self.exchange(request, uri, head.attempt > 1, self.max_payload).await
+    }
+
+    /// Sends a request and reads its answer, an error's too.
+    async fn exchange(&self, request: Request<Full<Bytes>>, uri: Uri, fresh: bool, limit: usize) -> Result<Answer> {
+        let response = self.pool.request(request, fresh).await.map_err(|error| no_answer(error, &uri))?;
+        self.whole(response, uri, limit).await
+    }
+
+    /// Reads an answer; of one that is neither a reply nor a typed error at most [`MAX_PROBLEM`] bytes.
+    async fn whole(&self, response: Response<Incoming>, uri: Uri, limit: usize) -> Result<Answer> {
+        let (parts, incoming) = response.into_parts();
+        let limit = if parts.status.is_success() || parts.status == StatusCode::UNPROCESSABLE_ENTITY { limit } else { MAX_PROBLEM };
+        let body = match body::read(incoming, limit, None).await {
+            Ok(body) => body,
+            Err(Unread::TooLarge(found)) => {
+                let text = format!("the answer of {} has {found} bytes: at most {limit} are taken; raise max_payload", origin(&uri));
+                return Err(Error::new(ErrorKind::TooLarge, text).dispatched_as(Dispatched::Yes));
+            }
+            Err(Unread::Broken(error)) => return Err(broken_answer(error, &uri)),
+            Err(Unread::Crowded) => return Err(Error::new(ErrorKind::Overloaded, "too many answers are half read: retry later")),
+        };
+        Ok(Answer { status: parts.status, headers: parts.headers, body, uri })
+    }
+
+    /// Which replica is asked: by the message's id, so that its next attempt goes to the next one.
+    fn turn(&self, head: &Head) -> usize {
+        if self.bases.len() == 1 {
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        head.id.hash(&mut hasher);
+        let start = usize::try_from(hasher.finish() % self.bases.len() as u64).unwrap_or_default();
+        (start + head.attempt.saturating_sub(1) as usize) % self.bases.len()
+    }
+
+    fn guard_token(&self, turn: usize) -> Result<()> {
+        let base = &self.bases[turn];
+        if base.is_tls() || base.is_loopback() || self.allow_plaintext {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            format!("{base} is beyond this machine and not encrypted, so a token is not sent there: use https, or say allow_plaintext = true"),
+        ))
+    }
+
+    fn stamp(&self, contract: &Name, answer: &Answer) -> Result<Arc<Stamp>> {
+        self.stamps.read(contract, &answer.headers)?.ok_or_else(|| {
+            let text = format!("{} answered {} without the version it spoke: it is no provider of ours", origin(&answer.uri), answer.status);
+            Error::new(ErrorKind::Integrity, text).dispatched_as(Dispatched::Yes)
+        })
+    }
+}
+
+/// The error that an answer carries.
+fn refusal(answer: &Answer) -> Error {
+    let is_problem = answer.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(PROBLEM.as_bytes()));
+    let problem = if is_problem { Error::from_problem(&answer.body) } else { None };
+    match problem {
+        Some(error) if error.wait().is_none() => match wait(&answer.headers) {
+            Some(wait) if error.retry() != Retry::Never => error.retry_after(wait),
+            _ => error,
+        },
+        Some(error) => error,
+        None => foreign(answer.status, &answer.headers, &answer.body, &answer.uri),
+    }
+}
+
+/// The typed error in a problem document: its bytes are a part of the document's, not a copy.
+fn application_error(body: &Bytes) -> Option<(Outcome, Bytes)> {
+    let problem: Problem<'_> = serde_json::from_slice(body).ok()?;
+    if problem.kind != APPLICATION {
+        return None;
+    }
+    let code = problem.code?.parse().ok()?;
+    let error = problem.error?.get();
+    let outcome = Outcome::Failed { code, retryable: problem.retry != Retry::Never };
+    Some((outcome, body.slice_ref(error.as_bytes())))
+}

@@ -1,0 +1,97 @@
+//! The transport: from `[transport.http]` to channels.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use polywire_core::config::Section;
+use polywire_core::{Capability, Channel, Environment, Result, Transport, TransportFactory};
+
+use crate::channel::HttpChannel;
+use crate::client::Client;
+use crate::config::HttpConfig;
+use crate::server::Provider;
+
+/// Makes HTTP transports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HttpFactory;
+
+impl TransportFactory for HttpFactory {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn summary(&self) -> &'static str {
+        "HTTP/1.1 and HTTP/2, for peers that need not be trusted and for curl"
+    }
+
+    fn build(&self, section: &Section, environment: &Environment) -> Option<Arc<dyn Transport>> {
+        let config = HttpConfig::read(section, environment.authenticator.is_some())?;
+        Some(Arc::new(HttpTransport::of(config)))
+    }
+}
+
+/// A configured HTTP transport: its channels share connections and one listener.
+#[derive(Debug)]
+pub struct HttpTransport {
+    config: HttpConfig,
+    provider: Arc<Provider>,
+    client: Mutex<Option<Arc<Client>>>,
+    ids: AtomicU64,
+}
+
+impl HttpTransport {
+    /// A transport of these settings. `authenticated` says that whatever is served has an authenticator.
+    ///
+    /// # Errors
+    /// As [`HttpConfig::check`].
+    pub fn new(config: HttpConfig, authenticated: bool) -> Result<Self> {
+        config.check(authenticated)?;
+        Ok(Self::of(config))
+    }
+
+    fn of(config: HttpConfig) -> Self {
+        let provider = Arc::new(Provider::new(&config));
+        Self { config, provider, client: Mutex::new(None), ids: AtomicU64::new(0) }
+    }
+
+    /// Where it listens, once something is served.
+    pub async fn local_address(&self) -> Option<SocketAddr> {
+        self.provider.address().await
+    }
+
+    fn client(&self) -> Result<Option<Arc<Client>>> {
+        if self.config.urls.is_empty() {
+            return Ok(None);
+        }
+        let mut client = self.client.lock();
+        if client.is_none() {
+            *client = Some(Arc::new(Client::new(&self.config)?));
+        }
+        Ok(client.clone())
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    fn capability(&self) -> Capability {
+        self.config.capability()
+    }
+
+    async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(HttpChannel::new(id, self.config.capability(), self.client()?, self.provider.clone())))
+    }
+
+    async fn drain(&self) -> Result<()> {
+        self.provider.drain(None).await;
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.provider.close(None).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! How messages look as HTTP: header names, heads, stamps, events and settlements, the same for both ends.
+
+mod base64;
+mod event;
+mod head;
+mod names;
+mod settle;
+mod sse;
+mod stamp;
+mod text;
+
+pub(crate) use event::{decode_event, encode_event};
+pub(crate) use head::{Stated, bearer, read_head, write_head};
+pub(crate) use names::*;
+pub(crate) use settle::{Failed, Gap, Joined, MAX_PREFETCH, MAX_SETTLEMENTS, Settled, Settlement, Settlements};
+pub(crate) use sse::{HEARTBEAT, SseEvent, SseReader, write_event};
+pub(crate) use stamp::{StampCache, StampHeaders};
+pub(crate) use text::visible;

@@ -1,0 +1,400 @@
+//! Starting in any order, restarting, draining, closing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use polywire_core::{
+    CallError, Dispatched, ErrorKind, Health, Kind, MessageId, Session, Subscriber, Support, codec,
+};
+use tokio::time::{interval, timeout};
+
+use super::echo;
+use super::events::received;
+use crate::case::cases;
+use crate::failure::{Checked, Failure, check, check_eq, error_of};
+use crate::sample::interaction::{ECHO, HAPPENED, NOTE, WAIT};
+use crate::sample::{Behaviour, CONTRACT, Edition, Happened1, Happening, Note};
+use crate::stage::{Served, Stage, bare, subscription};
+
+cases! { "lifecycle":
+    a_call_before_the_provider_is_unavailable_then_works needs [Call];
+    draining_finishes_calls_and_refuses_new_ones needs [Call];
+    draining_finishes_accepted_commands needs [Send];
+    draining_twice_is_draining_once needs [Call];
+    a_drained_end_takes_nothing_new needs [Call];
+    closing_ends_a_call_that_waits needs [Call];
+    closing_ends_a_subscription needs [Events];
+    a_closed_end_refuses_every_verb needs [];
+    health_tells_draining_and_closed needs [];
+    calls_survive_a_restart_of_the_provider needs [Call] in Restart;
+    commands_survive_a_restart_of_the_provider needs [Send] in Restart;
+    a_subscription_survives_a_restart_of_the_provider needs [Events] in Restart;
+}
+
+fn wait(session: &Session) -> tokio::task::JoinHandle<polywire_core::Result<polywire_core::Reply>> {
+    let session = session.clone();
+    tokio::spawn(async move { session.call(WAIT, Bytes::from_static(b"{}")).await })
+}
+
+async fn until_waiting(served: &Served) -> Checked {
+    served
+        .probe
+        .until("the start of the handler", |log| log.count(&WAIT) == 1)
+        .await
+}
+
+/// Calls until one is answered: how soon a new provider is seen is for the transport.
+async fn until_answered(stage: &Stage, session: &Session) -> Checked {
+    let answered = async {
+        let mut again = interval(Duration::from_millis(20));
+        loop {
+            again.tick().await;
+            match echo(session, "there?", 1).await {
+                Ok(_) => return Ok(()),
+                Err(CallError::Wire(error)) if error.kind() == ErrorKind::Unavailable => {}
+                Err(error) => return Err(Failure::from(error)),
+            }
+        }
+    };
+    stage.within("an answer", answered).await?
+}
+
+/// Before any provider is there a call fails at once and says that nothing ran; when there is one, the same session works.
+async fn a_call_before_the_provider_is_unavailable_then_works(stage: Arc<Stage>) -> Checked {
+    let session = stage.session(Edition::V1_4)?;
+    let early = session.call(ECHO, r#"{"text":"early"}"#.into());
+    let error = error_of("a call to nobody", stage.within("an answer", early).await?)?;
+    check_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    until_answered(&stage, &session).await?;
+    check_eq!(served.probe.count(&ECHO), 1, "handlers that ran");
+    Ok(())
+}
+
+/// While an end drains, the call under way is answered and a new one is told that nothing ran; then draining is done.
+async fn draining_finishes_calls_and_refuses_new_ones(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let waiting = wait(&session);
+    until_waiting(&served).await?;
+    let provider = stage.provider();
+    let draining = tokio::spawn(async move { provider.drain().await });
+    // Draining has begun when the first new call is refused.
+    let refused = async {
+        let mut again = interval(Duration::from_millis(5));
+        loop {
+            again.tick().await;
+            if let Err(CallError::Wire(error)) = echo(&session, "new", 1).await {
+                return error;
+            }
+        }
+    };
+    let error = stage.within("a refusal", refused).await?;
+    check_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
+    check!(!draining.is_finished(), "drained while a handler runs");
+    served.probe.open();
+    let reply = stage.within("the answer", waiting).await???;
+    check_eq!(reply.body, Bytes::from_static(b"{}"), "the answer");
+    stage.within("the end of draining", draining).await???;
+    check_eq!(served.probe.log().cancelled, 0, "handlers cut short");
+    Ok(())
+}
+
+/// When draining is done every accepted command was handled.
+async fn draining_finishes_accepted_commands(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    for number in 0..50 {
+        let behaviour = Behaviour::Wait;
+        session.command(NOTE, &Note { number, behaviour }).await?;
+    }
+    served
+        .probe
+        .until("the first command", |log| log.count(&NOTE) > 0)
+        .await?;
+    let provider = stage.provider();
+    let draining = tokio::spawn(async move { provider.drain().await });
+    served.probe.open();
+    stage.within("the end of draining", draining).await???;
+    let (handled, durable) = (served.probe.log().finished, stage.capability().durable);
+    if durable {
+        // What is not handled yet is kept, and handled by who comes next.
+        let next = stage.serve_again(&[Edition::V1_4]).await?;
+        next.probe.open();
+        return next
+            .probe
+            .until("the rest", |log| handled + log.finished >= 50)
+            .await;
+    }
+    check_eq!(handled, 50, "commands handled when draining was done");
+    check_eq!(served.probe.log().cancelled, 0, "handlers cut short");
+    Ok(())
+}
+
+/// Draining what is drained is done at once.
+async fn draining_twice_is_draining_once(stage: Arc<Stage>) -> Checked {
+    stage.serve(&[Edition::V1_4]).await?;
+    echo(&stage.session(Edition::V1_4)?, "before", 1).await?;
+    for end in [stage.provider(), stage.consumer()] {
+        for _ in 0..2 {
+            stage.within("the end of draining", end.drain()).await??;
+        }
+    }
+    Ok(())
+}
+
+/// A consumer's end that drained refuses a new call as closed; a provider's end refuses to serve.
+async fn a_drained_end_takes_nothing_new(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    stage
+        .within("the end of draining", stage.consumer().drain())
+        .await??;
+    let called = session.call(ECHO, r#"{"text":"late"}"#.into()).await;
+    let error = error_of("a call on a drained end", called)?;
+    check_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
+    let provider = stage.provider();
+    stage
+        .within("the end of draining", provider.drain())
+        .await??;
+    let service = Arc::new(stage.service(&[Edition::V1_5], &served.probe)?);
+    let error = error_of("serving on a drained end", provider.serve(service).await)?;
+    check_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    check_eq!(served.probe.count(&ECHO), 0, "handlers that ran");
+    Ok(())
+}
+
+/// Closing an end ends a call that waits there, which cannot say whether its handler ran to its end. Closing again is no
+/// error.
+async fn closing_ends_a_call_that_waits(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let waiting = wait(&session);
+    until_waiting(&served).await?;
+    let consumer = stage.consumer();
+    for _ in 0..3 {
+        stage.within("closing", consumer.close()).await??;
+    }
+    let ended = stage.within("the end of the call", waiting).await??;
+    let error = error_of("a call on a closed end", ended)?;
+    check_eq!(error.kind(), ErrorKind::Closed, "{error}");
+    check!(error.dispatched() != Dispatched::No, "it ran: {error:?}");
+    served
+        .probe
+        .until("the end of the handler", |log| log.cancelled == 1)
+        .await
+}
+
+/// Closing an end ends its subscriptions; what a subscriber holds can be dropped or settled without harm.
+async fn closing_ends_a_subscription(stage: Arc<Stage>) -> Checked {
+    let served = stage.serve(&[Edition::V1_4]).await?;
+    let mut deliveries = stage.subscribe("^1.4", Some("billing"), 8).await?;
+    let publisher = served.publisher(Edition::V1_4)?;
+    publisher
+        .publish::<Happened1>(&Happening::number(1))
+        .await?;
+    let held = stage.next(&mut deliveries).await?;
+    stage.within("closing", stage.consumer().close()).await??;
+    let ended = stage
+        .within("the end of the stream", deliveries.next())
+        .await?;
+    check!(ended.is_none(), "a closed end delivered");
+    // It may be too late to tell; what must not happen is that this waits forever.
+    let settled = stage.within("the verdict", held.ack()).await?;
+    if let Err(error) = settled {
+        let kinds = [ErrorKind::Closed, ErrorKind::Unavailable];
+        check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+    }
+    Ok(())
+}
+
+/// After closing every verb that the channel has is refused as closed.
+async fn a_closed_end_refuses_every_verb(stage: Arc<Stage>) -> Checked {
+    let capability = stage.capability();
+    let probe = stage.probe();
+    let service = Arc::new(stage.service(&[Edition::V1_4], &probe)?);
+    let (consumer, provider) = (stage.consumer(), stage.provider());
+    for end in [&consumer, &provider] {
+        stage.within("closing", end.close()).await??;
+        stage.within("closing again", end.close()).await??;
+    }
+    let mut refusals = vec![("serve", provider.serve(service.clone()).await)];
+    if capability.call.is_available() {
+        let message = bare(Kind::Operation, ECHO, "^1.4", "{}")?;
+        refusals.push(("call", consumer.call(message).await.map(drop)));
+    }
+    if capability.send.is_available() {
+        let message = bare(Kind::Command, NOTE, "^1.4", "{}")?;
+        refusals.push(("send", consumer.send(message).await.map(drop)));
+    }
+    if capability.publish.is_available() {
+        let mut message = bare(Kind::Event, HAPPENED, "^1.4", "{}")?;
+        message.head.stamp = service.stamp(&Edition::V1_4.version()?).cloned();
+        refusals.push(("publish", provider.publish(message).await.map(drop)));
+    }
+    if capability.subscribe.is_available() {
+        let subscription = subscription("^1.4", None, 1)?;
+        let joined = consumer.subscribe(subscription).await;
+        refusals.push(("subscribe", joined.map(drop)));
+    }
+    if capability.discover {
+        refusals.push(("discover", consumer.discover(&CONTRACT).await.map(drop)));
+    }
+    for (verb, result) in refusals {
+        let error = error_of(verb, result)?;
+        check_eq!(error.kind(), ErrorKind::Closed, "{verb} after closing");
+    }
+    Ok(())
+}
+
+/// An end is ready, then draining, then closed, and says so.
+async fn health_tells_draining_and_closed(stage: Arc<Stage>) -> Checked {
+    stage.serve(&[Edition::V1_4]).await?;
+    let provider = stage.provider();
+    check_eq!(provider.health(), Health::Ready, "the health while it serves");
+    stage
+        .within("the end of draining", provider.drain())
+        .await??;
+    check_eq!(provider.health(), Health::Draining, "the health after drain");
+    stage.within("closing", provider.close()).await??;
+    check_eq!(provider.health(), Health::Closed, "the health after close");
+    Ok(())
+}
+
+/// While the provider goes and comes back, every call is answered or ends with an error that says whether it ran; then
+/// calls are answered again.
+async fn calls_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checked {
+    let first = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let callers = (0..8).map(|_| {
+        let (session, stopped) = (session.clone(), stopped.clone());
+        tokio::spawn(async move {
+            let mut answered = 0_usize;
+            while !*stopped.borrow() {
+                tokio::task::yield_now().await;
+                match timeout(Duration::from_secs(5), echo(&session, "load", 1)).await {
+                    Ok(Ok(_)) => answered += 1,
+                    Ok(Err(CallError::Wire(error))) => {
+                        let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
+                        check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+                    }
+                    Ok(Err(error)) => return Err(error.into()),
+                    Err(_) => return Err(Failure::new("a call hung over a restart")),
+                }
+            }
+            Ok::<_, Failure>(answered)
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    first
+        .probe
+        .until("some load", |log| log.finished >= 100)
+        .await?;
+    let second = stage.serve_again(&[Edition::V1_4]).await?;
+    second
+        .probe
+        .until("load after the restart", |log| log.finished >= 100)
+        .await?;
+    stop.send_replace(true);
+    let mut answered = 0;
+    for caller in callers {
+        answered += stage.within("the last call", caller).await???;
+    }
+    let handled = first.probe.log().finished + second.probe.log().finished;
+    check!(
+        answered <= handled,
+        "{answered} calls were answered and {handled} handled"
+    );
+    Ok(())
+}
+
+/// Every command that was accepted around a restart is handled, or stands among the dead letters.
+async fn commands_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checked {
+    let first = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let sender = tokio::spawn(async move {
+        let mut accepted = Vec::new();
+        while !*stopped.borrow() && accepted.len() < 5000 {
+            tokio::task::yield_now().await;
+            let note = Note::done(accepted.len() as u64);
+            match timeout(Duration::from_secs(5), session.command(NOTE, &note)).await {
+                Ok(Ok(receipt)) => accepted.push(receipt.id),
+                Ok(Err(error)) => {
+                    let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
+                    check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+                }
+                Err(_) => return Err(Failure::new("a command hung over a restart")),
+            }
+        }
+        Ok::<_, Failure>(accepted)
+    });
+    first
+        .probe
+        .until("some load", |log| log.finished >= 100)
+        .await?;
+    let second = stage.serve_again(&[Edition::V1_4]).await?;
+    second
+        .probe
+        .until("load after the restart", |log| log.finished >= 100)
+        .await?;
+    stop.send_replace(true);
+    let accepted = stage.within("the last command", sender).await???;
+    let mut missing: HashSet<MessageId> = accepted.into_iter().collect();
+    for entry in &first.probe.log().entered {
+        missing.remove(entry.cx.id());
+    }
+    let mut looked_at = 0;
+    let handled = second
+        .probe
+        .until("every accepted command", |log| {
+            for entry in &log.entered[looked_at..] {
+                missing.remove(entry.cx.id());
+            }
+            looked_at = log.entered.len();
+            missing.is_empty()
+        })
+        .await;
+    handled.map_err(|failure| Failure::new(format!("{} are missing: {failure}", missing.len())))
+}
+
+/// A subscription made before a restart of the provider receives what is published after it.
+async fn a_subscription_survives_a_restart_of_the_provider(stage: Arc<Stage>) -> Checked {
+    let first = stage.serve(&[Edition::V1_4]).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let mut events: Subscriber<Happening> = session.subscribe(HAPPENED, "billing").await?;
+    let publisher = first.publisher(Edition::V1_4)?;
+    publisher
+        .publish::<Happened1>(&Happening::number(0))
+        .await?;
+    check_eq!(received(&stage, &mut events).await?.number, 0, "the event");
+    let second = stage.serve_again(&[Edition::V1_4]).await?;
+    let publisher = second.publisher(Edition::V1_4)?;
+    publisher
+        .publish::<Happened1>(&Happening::number(1))
+        .await?;
+    if stage.capability().subscribe == Support::Native {
+        check_eq!(received(&stage, &mut events).await?.number, 1, "the event");
+        return Ok(());
+    }
+    // An emulated subscription must first find the provider again, so publishing goes on until it has.
+    let publishing = async {
+        let mut again = interval(Duration::from_millis(50));
+        for number in 2.. {
+            again.tick().await;
+            let body = codec::encode(&Happening::number(number))?;
+            publisher.publish_bytes(HAPPENED, body).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    tokio::select! {
+        published = publishing => published,
+        event = received(&stage, &mut events) => event.map(drop),
+    }
+}

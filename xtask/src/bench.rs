@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: runs the measuring program in release mode.
+
+use clap::{Args, ValueEnum};
+
+use crate::Result;
+use crate::command::{cargo, run};
+
+/// What to measure.
+#[derive(Clone, Debug, Args)]
+#[non_exhaustive]
+pub struct Arguments {
+    /// Which part
+    #[arg(value_enum, default_value_t = Part::All)]
+    pub part: Part,
+    /// A minute of coarse figures instead of several of good ones
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// A part of the measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum Part {
+    /// Calls within one process
+    Memory,
+    /// Calls over HTTP, beside a bare axum and reqwest program and tonic
+    Http,
+    /// Everything
+    All,
+}
+
+/// Builds and runs the measurements.
+///
+/// # Errors
+/// When they fail.
+pub(crate) fn task(arguments: &Arguments) -> Result<()> {
+    let part = match arguments.part {
+        Part::Memory => "memory",
+        Part::Http => "http",
+        Part::All => "all",
+    };
+    let mut words = vec!["run", "--release", "--package", "polywire-benches", "--", part];
+    if arguments.quick {
+        words.push("--quick");
+    }
+    run(cargo(words))
+}

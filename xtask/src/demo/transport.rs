@@ -1,0 +1,83 @@
+//! The transports that the demonstration runs over. A further one is a further entry.
+
+use std::path::PathBuf;
+
+use crate::{Result, tree};
+
+/// One transport of the demonstration. Its configuration is `examples/shop/NAME.toml`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Transport {
+    /// The name that configuration uses.
+    pub name: &'static str,
+    /// How provider, consumer and subscriber are spread.
+    pub layout: Layout,
+    /// What keeps it from running here, if anything.
+    unavailable: fn() -> Option<String>,
+}
+
+/// How the roles are spread over processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// All roles in one process.
+    OneProcess,
+    /// A process for each role.
+    Processes {
+        /// For a transport whose providers listen themselves.
+        listening: Option<Listening>,
+    },
+}
+
+/// Which settings connect consumers to a provider that listens on a free port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// The provider's setting, and its value for any free port.
+    pub listen: (&'static str, &'static str),
+    /// The consumers' setting, which takes the address that the provider prints once it listens.
+    pub reach: &'static str,
+}
+
+/// Every transport, in the order of the table.
+pub const TRANSPORTS: &[Transport] = &[
+    Transport {
+        name: "memory",
+        layout: Layout::OneProcess,
+        unavailable: || None,
+    },
+    Transport {
+        name: "http",
+        layout: Layout::Processes {
+            listening: Some(Listening {
+                listen: ("POLYWIRE_TRANSPORT_HTTP_LISTEN", "127.0.0.1:0"),
+                reach: "POLYWIRE_TRANSPORT_HTTP_URL",
+            }),
+        },
+        unavailable: || None,
+    },
+];
+
+impl Transport {
+    /// The configuration of the example for this transport.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        tree::root().join(format!("examples/shop/{}.toml", self.name))
+    }
+
+    /// Whether each role has a process of its own.
+    #[must_use]
+    pub fn has_processes(&self) -> bool {
+        matches!(self.layout, Layout::Processes { .. })
+    }
+
+    /// Whether it can run here.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn available(&self) -> Result<()> {
+        match (self.unavailable)() {
+            None => Ok(()),
+            Some(missing) => Err(missing.into()),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The project's tasks: `cargo xtask demo`, `test`, `check`, `bench` and `readme`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tasks talk to whoever runs them"
+)]
+
+mod arrows;
+mod bench;
+mod check;
+mod command;
+mod compose;
+pub mod demo;
+mod prose;
+mod readme;
+mod suites;
+mod task;
+mod test;
+mod tree;
+
+pub use task::Task;
+
+/// What a task ends with: nothing, or why it failed in one text.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
