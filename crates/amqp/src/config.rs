@@ -60,6 +60,8 @@ pub struct AmqpConfig {
     pub queue_messages: Option<usize>,
     /// How many bytes a group or a command queue may hold.
     pub queue_bytes: Option<u64>,
+    /// For tests and previews: a queue that nobody consumes from or declares for so long is deleted, with what it holds.
+    pub expire_unused: Option<Duration>,
     /// Retries, their backoff, and how many commands of a service run at once.
     pub bounds: Bounds,
 }
@@ -82,6 +84,7 @@ impl AmqpConfig {
             max_payload: 2 * 1024 * 1024,
             queue_messages: None,
             queue_bytes: None,
+            expire_unused: None,
             bounds: Bounds::default(),
         }
     }
@@ -144,6 +147,7 @@ impl AmqpConfig {
                 .unwrap_or(default.max_payload),
             queue_messages: section.integer("queue_messages", 1..=1_000_000_000),
             queue_bytes: section.size("queue_bytes", 1..=1 << 50),
+            expire_unused: section.duration("expire_unused", second.clone()),
             bounds: Bounds::read(section, &default.bounds),
             ..default
         };

@@ -90,10 +90,8 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        // The pumps end by themselves: what the broker had sent already is handled, or goes back.
         self.stop.cancel();
-        for pump in &self.pumps {
-            pump.abort();
-        }
     }
 }
 

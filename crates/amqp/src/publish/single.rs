@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::window::outcome;
 use super::{Attempt, Opened, Outgoing, Unfinished, wait_until_read};
-use crate::connection::{Link, Live};
+use crate::connection::Link;
 
 /// How many such publishes run at once.
 const CHANNELS: usize = 64;
@@ -34,18 +34,10 @@ impl Singles {
         }
     }
 
-    /// The connection underneath.
-    ///
-    /// # Errors
-    /// `Unavailable` at the deadline, the broker's refusal, `Closed`.
-    pub(crate) async fn live(&self, deadline: Instant) -> Result<Arc<Live>> {
-        self.link.live_until(deadline).await
-    }
-
     /// Offers a message once.
     ///
     /// # Errors
-    /// As [`live`](Self::live); `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
+    /// `Unavailable` at the deadline, the broker's refusal, `Closed`; `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
     pub(crate) async fn offer(&self, message: Outgoing, deadline: Instant) -> Result<Attempt> {
         let place = match timeout_at(deadline, self.places.clone().acquire_owned()).await {
             Ok(Ok(place)) => place,

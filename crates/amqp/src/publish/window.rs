@@ -28,14 +28,6 @@ impl Window {
         }
     }
 
-    /// The connection underneath.
-    ///
-    /// # Errors
-    /// As [`Lane::open`].
-    pub(crate) async fn live(&self, deadline: Instant) -> Result<Arc<Live>> {
-        Ok(self.lane.open(deadline).await?.live.clone())
-    }
-
     /// Offers a message once.
     ///
     /// # Errors

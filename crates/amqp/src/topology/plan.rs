@@ -45,6 +45,7 @@ pub(crate) struct Plans {
     max_messages: Option<usize>,
     max_bytes: Option<u64>,
     max_returns: u32,
+    expire_unused: Option<Duration>,
 }
 
 impl Plans {
@@ -55,6 +56,7 @@ impl Plans {
             max_messages: config.queue_messages,
             max_bytes: config.queue_bytes,
             max_returns: config.bounds.max_returns,
+            expire_unused: config.expire_unused,
         }
     }
 
@@ -81,7 +83,7 @@ impl Plans {
         ];
         let mut arguments = self.work(&dead);
         if group.group.is_none() {
-            arguments.insert("x-expires".into(), milliseconds(UNUSED));
+            arguments.insert("x-expires".into(), milliseconds(self.expire_unused.unwrap_or(UNUSED)));
         }
         plan.push(durable(queue.clone(), arguments));
         for key in Names::event_bindings(group.tracks, group.event)? {
@@ -124,8 +126,7 @@ impl Plans {
     /// equally long, so none blocks another.
     pub(crate) fn wait(&self, wait: u64) -> Result<Vec<Declaration>> {
         let name = self.names.wait(wait)?;
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), text(self.queue_type.as_str()));
+        let mut arguments = self.kept();
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(i64::try_from(wait).unwrap_or(i64::MAX)));
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         self.keep_until_moved(&mut arguments);
@@ -179,9 +180,18 @@ impl Plans {
         })
     }
 
-    fn work(&self, dead: &ShortString) -> FieldTable {
+    /// The arguments that all durable queues have.
+    fn kept(&self) -> FieldTable {
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), text(self.queue_type.as_str()));
+        if let Some(unused) = self.expire_unused {
+            arguments.insert("x-expires".into(), milliseconds(unused));
+        }
+        arguments
+    }
+
+    fn work(&self, dead: &ShortString) -> FieldTable {
+        let mut arguments = self.kept();
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         arguments.insert("x-dead-letter-routing-key".into(), text(dead.as_str()));
         self.keep_until_moved(&mut arguments);
@@ -206,8 +216,7 @@ impl Plans {
     }
 
     fn shelf(&self, name: ShortString) -> Declaration {
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), text(self.queue_type.as_str()));
+        let mut arguments = self.kept();
         if self.queue_type == QueueType::Quorum {
             arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(SHELF_RETURNS));
         }
