@@ -11,7 +11,9 @@ use crate::text;
 
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The config file [default: the one that POLYWIRE_CONFIG names, or polywire.toml]
+    #[arg(
+        help = "The config file [default: the one that POLYWIRE_CONFIG names, or polywire.toml]"
+    )]
     file: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]

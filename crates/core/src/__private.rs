@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::ready;
-use polywire_contract::{Contract, ContractBuilder, ContractError, InteractionInfo};
+use polywire_contract::{Contract, ContractBuilder, ContractError, InteractionInfo, Name};
 
 pub use crate as core;
 pub use futures_util::future::BoxFuture;
@@ -14,9 +14,39 @@ pub use {bytes, serde, serde_json};
 
 use crate::codec;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{CallError, Error, ErrorKind, Result};
+use crate::message::Receipt;
 use crate::payload::{Empty, Payload};
 use crate::provider::{Answer, ApplicationError};
+use crate::session::Session;
+use crate::subscriber::{Group, Subscriber};
+
+/// A typed call, with the bounds whose absence explains itself.
+pub fn call<'a, Q: Payload, R: Payload, E: ApplicationError>(
+    session: &'a Session,
+    operation: Name,
+    request: &'a Q,
+) -> impl Future<Output = std::result::Result<R, CallError<E>>> + Send + 'a {
+    session.request(operation, request)
+}
+
+/// A typed command.
+pub fn send<'a, Q: Payload>(
+    session: &'a Session,
+    command: Name,
+    payload: &'a Q,
+) -> impl Future<Output = Result<Receipt>> + Send + 'a {
+    session.command(command, payload)
+}
+
+/// A typed subscription.
+pub fn subscribe<T: Payload>(
+    session: &Session,
+    event: Name,
+    group: impl Into<Group> + Send,
+) -> impl Future<Output = Result<Subscriber<T>>> + Send {
+    session.subscribe(event, group)
+}
 
 /// Describes an operation; the bounds are where a payload that cannot travel is reported.
 pub fn operation<Q: Payload, R: Payload, E: ApplicationError>(
@@ -64,6 +94,13 @@ pub fn no_payload(body: Bytes) -> Result<()> {
         return Ok(());
     }
     codec::decode::<Empty>(&body).map(|Empty {}| ())
+}
+
+/// What a handler answered.
+pub fn answer<R: Payload, E: ApplicationError>(
+    result: std::result::Result<R, E>,
+) -> Result<Answer> {
+    crate::provider::answer(result)
 }
 
 /// The answer to an interaction without a handler.

@@ -157,7 +157,11 @@ pub trait Channel: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Behavior
     /// New work is refused with `Closed` here and `Unavailable` at the far side; a reply under way still goes out;
-    /// accepted commands are finished. Idempotent. Bounded by whoever calls it.
+    /// accepted commands are finished. Subscriptions end, and what their members hold can still be settled. Idempotent.
+    /// Bounded by whoever calls it.
+    ///
+    /// # Errors
+    /// `Closed` when [`close`](Self::close) cut it short.
     async fn drain(&self) -> Result<()>;
 
     /// Lets go of everything. Idempotent, also while another verb waits: that one ends with `Closed`.

@@ -137,7 +137,7 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// The stream of a subscription; it ends when the channel is closed, and dropping it leaves the group.
+/// The stream of a subscription; it ends when the channel drains or is closed, and dropping it leaves the group.
 pub struct Deliveries(Pin<Box<dyn Stream<Item = Delivery> + Send>>);
 
 impl Deliveries {
@@ -146,7 +146,7 @@ impl Deliveries {
         Self(Box::pin(stream))
     }
 
-    /// The next delivery; `None` once the channel is closed.
+    /// The next delivery; `None` once the channel drains or is closed.
     ///
     /// # Cancel safety
     /// A delivery is never lost by dropping this future.

@@ -76,7 +76,7 @@ impl<T: DeserializeOwned> Subscriber<T> {
         }
     }
 
-    /// The next event; `None` once the channel is closed.
+    /// The next event; `None` once the channel drains or is closed.
     ///
     /// # Cancel safety
     /// An event is never lost by dropping this future: it returns to the group.

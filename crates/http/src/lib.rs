@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod error;
 mod lifecycle;
+mod router;
 mod server;
 mod tls;
 mod transport;

@@ -62,6 +62,35 @@ impl HttpTransport {
         self.provider.address().await
     }
 
+    /// Every contract that is or will be served, as routes to merge into an application of your own, with its own
+    /// listener, TLS and middleware. Call it before the first contract is served; then `listen` is not needed.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use polywire_core::Transport;
+    /// use polywire_http::{HttpConfig, HttpTransport};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = HttpTransport::new(HttpConfig::default(), false)?;
+    /// let app = Router::new().route("/", get(async || "shop")).merge(transport.router());
+    /// let orders = transport.channel("orders").await?;
+    /// // orders.serve(...) adds its contract to the routes.
+    ///
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    /// # serving.abort();
+    /// # drop(orders);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Whether callers from beyond this machine are encrypted and authenticated is then the application's concern.
+    #[must_use]
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
+        crate::router::router(self.provider.merge())
+    }
+
     fn client(&self) -> Result<Option<Arc<Client>>> {
         if self.config.urls.is_empty() {
             return Ok(None);

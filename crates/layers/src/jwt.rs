@@ -21,7 +21,7 @@ pub enum Algorithm {
     Rs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// EdDSA on Ed25519.
+    /// `EdDSA` on Ed25519.
     EdDsa,
 }
 
@@ -119,7 +119,7 @@ impl JwtKey {
         })
     }
 
-    /// A public key in PEM (`BEGIN PUBLIC KEY`, RFC 7468 section 13): RSA for RS256, P-256 for ES256, Ed25519 for EdDSA.
+    /// A public key in PEM (`BEGIN PUBLIC KEY`, RFC 7468 section 13): RSA for RS256, P-256 for ES256, Ed25519 for `EdDSA`.
     ///
     /// # Errors
     /// `Config` when it is none of these, or a private key.
@@ -200,9 +200,9 @@ pub struct JwtRules {
 /// the token or a part of it.
 #[derive(Debug)]
 pub struct JwtAuthenticator {
-    keys: Vec<JwtKey>,
+    /// Each with the rules for tokens of its algorithm.
+    keys: Vec<(JwtKey, Validation)>,
     algorithms: Vec<Algorithm>,
-    validation: Validation,
 }
 
 impl JwtAuthenticator {
@@ -252,21 +252,13 @@ impl JwtAuthenticator {
                 names(algorithms)
             ));
         }
-        // The algorithm is set anew from the key that is tried.
-        let mut validation = Validation::new(jsonwebtoken::Algorithm::HS256);
-        validation.leeway = rules.leeway.as_secs();
-        validation.validate_nbf = true;
-        validation.set_audience(&rules.audience);
-        let mut required = vec!["exp", "aud"];
-        if !rules.issuer.is_empty() {
-            validation.set_issuer(&rules.issuer);
-            required.push("iss");
-        }
-        validation.set_required_spec_claims(&required);
+        let ruled = |key: JwtKey| {
+            let validation = validation(key.algorithm, rules);
+            (key, validation)
+        };
         Ok(Self {
-            keys,
+            keys: keys.into_iter().map(ruled).collect(),
             algorithms: algorithms.to_vec(),
-            validation,
         })
     }
 
@@ -277,32 +269,44 @@ impl JwtAuthenticator {
                 "token with critical extensions (crit), none of which are understood here",
             ));
         }
-        let mut fault = None;
-        for key in self
+        let mut keys = self
             .keys
             .iter()
-            .filter(|key| key.algorithm.of_library() == header.alg)
-        {
-            let mut validation = self.validation.clone();
-            validation.algorithms = vec![header.alg];
-            match decode::<Map<String, Value>>(token, &key.key, &validation) {
-                Ok(data) => return Ok(data.claims),
-                // Another key of the algorithm may have signed it.
-                Err(error) if matches!(error.kind(), Fault::InvalidSignature) => {
-                    fault = Some(error)
-                }
-                Err(error) => return Err(refused(error.kind())),
-            }
-        }
-        match fault {
-            Some(error) => Err(refused(error.kind())),
-            None => Err(unauthenticated(format!(
+            .filter(|(key, _)| key.algorithm.of_library() == header.alg)
+            .peekable();
+        if keys.peek().is_none() {
+            return Err(unauthenticated(format!(
                 "token signed with {:?}: expected {}",
                 header.alg,
                 names(&self.algorithms)
-            ))),
+            )));
         }
+        for (key, validation) in keys {
+            match decode::<Map<String, Value>>(token, &key.key, validation) {
+                Ok(data) => return Ok(data.claims),
+                // Another key of the algorithm may have signed it.
+                Err(error) if matches!(error.kind(), Fault::InvalidSignature) => {}
+                Err(error) => return Err(refused(error.kind())),
+            }
+        }
+        Err(refused(&Fault::InvalidSignature))
     }
+}
+
+/// What is required of tokens of one algorithm.
+fn validation(algorithm: Algorithm, rules: &JwtRules) -> Validation {
+    let mut validation = Validation::new(algorithm.of_library());
+    validation.leeway = rules.leeway.as_secs();
+    // Off unless asked for, and claims that are absent would pass unless required.
+    validation.validate_nbf = true;
+    validation.set_audience(&rules.audience);
+    let mut required = vec!["exp", "aud"];
+    if !rules.issuer.is_empty() {
+        validation.set_issuer(&rules.issuer);
+        required.push("iss");
+    }
+    validation.set_required_spec_claims(&required);
+    validation
 }
 
 impl Authenticator for JwtAuthenticator {

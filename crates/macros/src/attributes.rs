@@ -57,10 +57,10 @@ fn doc_lines(attributes: &[Attribute]) -> Vec<String> {
         });
     let mut lines = Vec::new();
     for text in texts {
-        lines.extend(
-            text.lines()
-                .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()),
-        );
+        // Not `lines`: an empty one ends a paragraph.
+        let split = text.split('\n');
+        lines
+            .extend(split.map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()));
     }
     lines
 }

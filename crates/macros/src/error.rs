@@ -7,9 +7,7 @@ use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::{Fields, Ident, ItemEnum, Meta, Token, Variant, parse_quote};
 
-use crate::attributes::{
-    Mistakes, Root, documentation, serde_members, serde_rename, summary, take,
-};
+use crate::attributes::{Mistakes, Root, serde_members, serde_rename, summary, take};
 use crate::{naming, payload};
 
 const NEEDS_FALLBACK: &str = "an error needs a fallback, which consumers get for a code that a later version adds: \
@@ -179,10 +177,11 @@ impl Case {
             return Err(syn::Error::new(variant.ident.span(), refusal));
         }
         let summary = summary(&variant.attrs);
+        let message = message::read(variant, summary.as_deref().unwrap_or(&code))?;
         Ok(Self {
             ident: variant.ident.clone(),
-            display: message::arm(variant, summary.as_deref().unwrap_or(&code))?,
-            description: documentation(&variant.attrs),
+            display: message.arm,
+            description: summary.map(|_| message.plain),
             retryable: !retryable.is_empty(),
             code,
         })

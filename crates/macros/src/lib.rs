@@ -32,7 +32,7 @@ use proc_macro::TokenStream;
 /// # Arguments
 ///
 /// - `name`: the contract's name, 1 to 100 of `a-z`, `0-9`, `.`, `_`, `-`, beginning with a letter.
-/// - `version`: its semantic version in full (SemVer 2.0), such as `"1.4.0"`.
+/// - `version`: its semantic version in full (`SemVer` 2.0), such as `"1.4.0"`.
 /// - `crate`: the path of the `polywire` crate when it is not `::polywire`, such as `crate = my::polywire`.
 ///
 /// # Interactions

@@ -1,13 +1,16 @@
 //! From a config file, an environment and a registry to a runtime.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polywire_core::config::{Document, Environment, Mistakes};
-use polywire_core::{Authenticator, Error, ErrorKind, Registry, Result, TransportFactory};
+use polywire_core::{
+    Authenticator, Error, ErrorKind, Registry, Result, Transport, TransportFactory,
+};
 
 use crate::report::Report;
-use crate::settings::Settings;
+use crate::settings::{Brought, Settings};
 use crate::wire::Polywire;
 
 /// The config file that is read when no other is named.
@@ -31,10 +34,10 @@ pub struct Builder {
     source: Source,
     registry: Registry,
     environment: Option<Environment>,
-    authenticator: Option<Arc<dyn Authenticator>>,
+    brought: Brought,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     /// The one that `POLYWIRE_CONFIG` names, or `polywire.toml`.
     Default,
@@ -51,7 +54,7 @@ impl Builder {
             source: Source::Default,
             registry: default_registry(),
             environment: None,
-            authenticator: None,
+            brought: Brought::default(),
         }
     }
 
@@ -94,7 +97,21 @@ impl Builder {
 
     /// Verifies callers with this, on every transport, instead of what `[service.auth]` configures.
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
-        self.authenticator = Some(authenticator);
+        self.brought.authenticator = Some(authenticator);
+        self
+    }
+
+    /// Uses a transport that the program made itself, under this name and without a table of its own: for one that is
+    /// also used otherwise, such as an `HttpTransport` whose router is merged into an
+    /// application.
+    pub fn ready_transport(
+        mut self,
+        name: impl Into<String>,
+        transport: Arc<dyn Transport>,
+    ) -> Self {
+        let name = name.into();
+        self.brought.transports.retain(|(other, _)| *other != name);
+        self.brought.transports.push((name, transport));
         self
     }
 
@@ -114,9 +131,9 @@ impl Builder {
         let file = self.source_and_environment().0;
         match self.read() {
             Ok((document, settings)) => {
-                Report::new(document.file(), &settings, document.finish().err())
+                Report::new(document.file(), &settings, document.finish().err().as_ref())
             }
-            Err(mistakes) => Report::unread(&file, mistakes),
+            Err(mistakes) => Report::unread(&file, &mistakes),
         }
     }
 
@@ -143,8 +160,19 @@ impl Builder {
             Source::File(path) => Document::load_with(path, &environment)?,
             Source::Default => Document::load_with(&file, &environment)?,
         };
-        let settings = Settings::read(&document, &self.registry, self.authenticator);
+        let settings = Settings::read(&document, &self.registry, self.brought);
         Ok((document, settings))
+    }
+}
+
+/// Without the text, which may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("Default"),
+            Self::File(path) => write!(f, "File({path:?})"),
+            Self::Text { name, .. } => write!(f, "Text({name:?})"),
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl Report {
         self.mistakes.is_empty()
     }
 
-    pub(crate) fn new(file: &str, settings: &Settings, mistakes: Option<Mistakes>) -> Self {
+    pub(crate) fn new(file: &str, settings: &Settings, mistakes: Option<&Mistakes>) -> Self {
         let channels: Vec<_> = settings
             .channels
             .iter()
@@ -96,18 +96,18 @@ impl Report {
     }
 
     /// The report of a file that could not be read.
-    pub(crate) fn unread(file: &str, mistakes: Mistakes) -> Self {
+    pub(crate) fn unread(file: &str, mistakes: &Mistakes) -> Self {
         Self::of_mistakes(file, Some(mistakes))
     }
 
-    fn of_mistakes(file: &str, mistakes: Option<Mistakes>) -> Self {
+    fn of_mistakes(file: &str, mistakes: Option<&Mistakes>) -> Self {
         Self {
             file: file.to_owned(),
             service: None,
             channels: Vec::new(),
             transports: Vec::new(),
-            omitted: mistakes.as_ref().map_or(0, Mistakes::omitted),
-            mistakes: mistakes.iter().flatten().cloned().collect(),
+            omitted: mistakes.map_or(0, Mistakes::omitted),
+            mistakes: mistakes.into_iter().flatten().cloned().collect(),
         }
     }
 }

@@ -33,8 +33,8 @@ impl Polywire {
         let bound = self.drain_timeout();
         tracing::info!(?bound, "draining");
         let drained = tokio::select! {
-            drained = timeout(bound, self.drain()) => drained.unwrap_or_else(|_| Err(cut_off(format!("work still ran after drain_timeout of {bound:?}")))),
-            () = hurry => Err(cut_off("told to stop twice while work still ran".to_owned())),
+            drained = timeout(bound, self.drain()) => drained.unwrap_or_else(|_| Err(cut_off(&format!("work still ran after drain_timeout of {bound:?}")))),
+            () = hurry => Err(cut_off("told to stop twice while work still ran")),
         };
         if let Err(error) = &drained {
             tracing::warn!(%error, "not drained");
@@ -45,7 +45,7 @@ impl Polywire {
     }
 }
 
-fn cut_off(text: String) -> Error {
+fn cut_off(text: &str) -> Error {
     Error::new(
         ErrorKind::DeadlineExceeded,
         format!("{text}, and was cut off"),

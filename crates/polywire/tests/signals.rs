@@ -1,5 +1,10 @@
 //! A process that is told to stop. Signals reach the whole process, so this is a program of its own with one test.
 #![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::future::pending;
 use std::pin::pin;

@@ -192,7 +192,10 @@ impl Case {
         let limit = factory.case_limit();
         let played = match timeout(limit, AssertUnwindSafe(playing).catch_unwind()).await {
             Ok(Ok(played)) => played,
-            Ok(Err(panic)) => Err(Failure::new(format!("the case panicked: {}", text(&*panic)))),
+            Ok(Err(panic)) => Err(Failure::new(format!(
+                "the case panicked: {}",
+                text(&*panic)
+            ))),
             Err(_) => Err(Failure::new(format!("the case took longer than {limit:?}"))),
         };
         let closed = stage.close().await;

@@ -36,8 +36,6 @@ use polywire_core::{
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::failure::Failure;
-
 /// How long a handle waits for a verb before it calls the test failed.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How many verbs may wait to be seen by the handle.
@@ -79,6 +77,18 @@ impl Verb {
         }
     }
 }
+
+/// Another verb came than the test awaits, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexpected(String);
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unexpected {}
 
 /// The way to answer one verb. Dropped unanswered, the verb ends with `Unavailable`, its fate open.
 pub struct Answer<T>(oneshot::Sender<Result<T>>);
@@ -146,10 +156,10 @@ macro_rules! expect {
                 ///
                 /// # Errors
                 /// When another verb comes, or none within [`PATIENCE`].
-                pub async fn $name(&mut self) -> Result<($($type,)? Answer<$answer>), Failure> {
+                pub async fn $name(&mut self) -> Result<($($type,)? Answer<$answer>), Unexpected> {
                     match self.next().await? {
                         Verb::$verb($($payload,)? answer) => Ok(($($payload,)? answer)),
-                        other => Err(Failure::new(format!(
+                        other => Err(Unexpected(format!(
                             "expected {}, found {}",
                             stringify!($name),
                             other.name()
@@ -181,11 +191,11 @@ impl Handle {
     ///
     /// # Errors
     /// When none comes within [`PATIENCE`], or the channel is gone.
-    pub async fn next(&mut self) -> Result<Verb, Failure> {
+    pub async fn next(&mut self) -> Result<Verb, Unexpected> {
         match timeout(PATIENCE, self.verbs.recv()).await {
             Ok(Some(verb)) => Ok(verb),
-            Ok(None) => Err(Failure::new("the channel was dropped")),
-            Err(_) => Err(Failure::new(format!("no verb within {PATIENCE:?}"))),
+            Ok(None) => Err(Unexpected("the channel was dropped".to_owned())),
+            Err(_) => Err(Unexpected(format!("no verb within {PATIENCE:?}"))),
         }
     }
 

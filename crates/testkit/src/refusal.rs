@@ -53,13 +53,17 @@ async fn events(stage: &Stage) -> Checked {
         let stamp: Option<&Arc<Stamp>> = served.stamp(&Edition::V1_4.version()?);
         message.head.stamp = stamp.cloned();
         let provider = stage.provider();
-        let result = stage.within("the refusal", provider.publish(message)).await?;
+        let result = stage
+            .within("the refusal", provider.publish(message))
+            .await?;
         unsupported("publish", result.map(drop))?;
     }
     if !capability.subscribe.is_available() {
         let subscription = subscription("^1.4", None, 1)?;
         let consumer = stage.consumer();
-        let joined = stage.within("the refusal", consumer.subscribe(subscription)).await?;
+        let joined = stage
+            .within("the refusal", consumer.subscribe(subscription))
+            .await?;
         unsupported("subscribe", joined.map(drop))?;
     }
     Ok(())

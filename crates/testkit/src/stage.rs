@@ -91,9 +91,9 @@ impl Stage {
         what: &str,
         future: impl Future<Output = T> + Send,
     ) -> Checked<T> {
-        timeout(self.patience, future).await.map_err(|_| {
-            Failure::new(format!("{what} did not happen within {:?}", self.patience))
-        })
+        timeout(self.patience, future)
+            .await
+            .map_err(|_| Failure::new(format!("{what} did not happen within {:?}", self.patience)))
     }
 
     pub(crate) fn probe(&self) -> Probe {
@@ -124,7 +124,8 @@ impl Stage {
         probe: Probe,
     ) -> Checked<Served> {
         let service = Arc::new(service);
-        self.within("serving", channel.serve(service.clone())).await??;
+        self.within("serving", channel.serve(service.clone()))
+            .await??;
         Ok(Served {
             probe,
             service,
@@ -151,7 +152,8 @@ impl Stage {
     ) -> Checked<Session> {
         let requirement = Requirement::parse_list(CONTRACT, ranges)?;
         let policy = Policy {
-            timeout: self.patience,
+            // Longer than the suite waits, so that the suite says what did not happen.
+            timeout: 2 * self.patience,
             ..Policy::default()
         };
         Ok(Session::new(

@@ -27,6 +27,7 @@ pub struct MemoryChannel {
     id: u64,
     capability: Capability,
     state: AtomicU8,
+    draining: CancellationToken,
     closing: CancellationToken,
     serving: Mutex<HashMap<Name, Serving>>,
 }
@@ -46,13 +47,13 @@ impl MemoryChannel {
     #[must_use]
     pub fn new(hub: Arc<Hub>, max_payload: usize) -> Self {
         let id = hub.next_id();
-        let (state, closing) = (AtomicU8::new(OPEN), CancellationToken::new());
         Self {
             hub,
             id,
             capability: Self::capability_of(max_payload),
-            state,
-            closing,
+            state: AtomicU8::new(OPEN),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             serving: Mutex::default(),
         }
     }
@@ -164,16 +165,16 @@ impl Channel for MemoryChannel {
             checks.into_iter().next().unwrap_or(Ok(()))?;
         }
         let member = self.hub.exchange.join(&subscription, None)?;
-        let closing = self.closing.clone();
+        let draining = self.draining.clone();
         Ok(Deliveries::new(stream::unfold(
-            (member, closing),
-            |(mut member, closing)| async move {
+            (member, draining),
+            |(mut member, draining)| async move {
                 let received = tokio::select! {
                     biased;
-                    () = closing.cancelled() => return None,
+                    () = draining.cancelled() => return None,
                     received = member.next() => received?,
                 };
-                Some((received.delivery, (member, closing)))
+                Some((received.delivery, (member, draining)))
             },
         )))
     }
@@ -202,23 +203,28 @@ impl Channel for MemoryChannel {
         let _ = self
             .state
             .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
+        self.draining.cancel();
         self.hub.remove(self.id);
-        let mut serving = self.serving.lock().await;
-        for Serving { service, workers } in serving.values_mut() {
-            service.refuse_new();
-            // The last replica finishes the queue; what another one can run is left to it.
-            match self.hub.replica(service.name()) {
-                None => workers.finish().await,
-                Some(_) => workers.stop().await,
+        self.until_closed(async {
+            let mut serving = self.serving.lock().await;
+            for Serving { service, workers } in serving.values_mut() {
+                service.refuse_new();
+                // The last replica finishes the queue; what another one can run is left to it.
+                match self.hub.replica(service.name()) {
+                    None => workers.finish().await,
+                    Some(_) => workers.stop().await,
+                }
+                service.drain().await;
             }
-            service.drain().await;
-        }
-        Ok(())
+            Ok(())
+        })
+        .await
     }
 
     async fn close(&self) -> Result<()> {
         self.state.store(CLOSED, Ordering::Release);
         self.hub.remove(self.id);
+        self.draining.cancel();
         self.closing.cancel();
         self.serving.lock().await.clear();
         Ok(())

@@ -105,12 +105,24 @@ impl Client {
 
     async fn post(&self, lane: &Lane, message: Message) -> Result<Answer> {
         let Message { head, body } = message;
-        let turn = self.turn(&head);
+        let mut turn = self.turn(&head);
+        let mut headers = lane.headers();
+        write_head(&mut headers, &head)?;
+        // A replica that cannot be reached has seen nothing of the request, so the next one may have it.
+        for _ in 1..self.bases.len() {
+            match self.post_to(turn, lane, &head, headers.clone(), body.clone()).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && error.dispatched() == Dispatched::No => {}
+                answer => return answer,
+            }
+            turn = (turn + 1) % self.bases.len();
+        }
+        self.post_to(turn, lane, &head, headers, body).await
+    }
+
+    async fn post_to(&self, turn: usize, lane: &Lane, head: &Head, headers: HeaderMap, body: Bytes) -> Result<Answer> {
         if head.token.is_some() {
             self.guard_token(turn)?;
         }
-        let mut headers = lane.headers();
-        write_head(&mut headers, &head)?;
         let uri = lane.paths().uris[turn].clone();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;

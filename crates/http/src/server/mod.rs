@@ -123,6 +123,12 @@ impl Provider {
         &self.server.exchange
     }
 
+    /// What answers requests of an application that this is merged into; nothing need be listened on then.
+    pub(crate) fn merge(&self) -> &Arc<Server> {
+        self.merged.store(true, Ordering::Release);
+        &self.server
+    }
+
     /// Where it listens, once it does.
     pub(crate) async fn address(&self) -> Option<SocketAddr> {
         self.state.lock().await.listener.as_ref().map(Listener::address)
@@ -149,9 +155,10 @@ impl Provider {
         if let Some(taken) = self.server.table.load().contracts.get(service.name()).filter(|other| other.owner != owner) {
             return Err(Error::new(ErrorKind::Config, format!("contract {:?} is served here by another channel: serve it once", taken.service.name().as_str())));
         }
-        if state.listener.is_none() && !self.merged.load(Ordering::Acquire) {
+        let merged = self.merged.load(Ordering::Acquire);
+        if state.listener.is_none() && (self.listen.is_some() || !merged) {
             let Some(listen) = self.listen else {
-                return Err(Error::new(ErrorKind::Config, "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table"));
+                return Err(Error::new(ErrorKind::Config, "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into"));
             };
             let tls = self.tls.as_ref().map(|tls| tls.server(self.protocol)).transpose()?.map(Into::into);
             state.listener = Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);

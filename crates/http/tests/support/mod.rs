@@ -1,4 +1,7 @@
 //! A small `orders` contract in several versions, served by hand-written providers that count what they run.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod raw;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +13,7 @@ use futures_util::future::BoxFuture;
 use polywire_core::contract::schemars::JsonSchema;
 use polywire_core::contract::{Contract, ErrorCode, ErrorCodes, InteractionInfo, Name, Requirement};
 use polywire_core::{
-    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Result, Service, Session, Transport, answer, codec,
+    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Publisher, Result, Service, Session, Transport, answer, codec,
 };
 use polywire_http::{HttpConfig, HttpTransport};
 use serde::{Deserialize, Serialize};
@@ -128,6 +131,7 @@ impl Provider for Orders {
                     match quote.item.as_str() {
                         "none" => answer::<Quote, _>(Err(OrdersError::SoldOut { item: quote.item })),
                         "panic" => panic!("asked to"),
+                        "large" => answer::<_, OrdersError>(Ok(Quote { item: quote.item, fill: "x".repeat(2000) })),
                         "version" => answer::<_, OrdersError>(Ok(Quote { item: cx.version().to_string(), fill: String::new() })),
                         "context" => {
                             let fill = format!(
@@ -179,8 +183,20 @@ impl Drop for Guard<'_> {
 pub struct Served {
     pub transport: HttpTransport,
     pub channel: Arc<dyn Channel>,
+    pub service: Arc<Service>,
     pub seen: Arc<Seen>,
     pub address: std::net::SocketAddr,
+}
+
+impl Served {
+    pub fn publisher(&self, version: &'static str) -> Publisher {
+        Publisher::new(self.channel.clone(), &self.service, &contract(version), Duration::from_secs(5)).unwrap()
+    }
+
+    /// Publishes a quote as `shipped`.
+    pub async fn ship(&self, version: &'static str, item: &str) {
+        self.publisher(version).publish_bytes(SHIPPED, codec::encode(&quote(item)).unwrap()).await.unwrap();
+    }
 }
 
 pub fn local() -> HttpConfig {
@@ -200,9 +216,10 @@ pub async fn serve_with(version: &'static str, config: HttpConfig) -> Served {
 pub async fn serve_service(service: Service, seen: Arc<Seen>, config: HttpConfig) -> Served {
     let transport = HttpTransport::new(config, service.is_authenticated()).unwrap();
     let channel = transport.channel("orders").await.unwrap();
-    channel.serve(Arc::new(service)).await.unwrap();
+    let service = Arc::new(service);
+    channel.serve(service.clone()).await.unwrap();
     let address = transport.local_address().await.unwrap();
-    Served { transport, channel, seen, address }
+    Served { transport, channel, service, seen, address }
 }
 
 pub fn consumer_config(address: std::net::SocketAddr) -> HttpConfig {

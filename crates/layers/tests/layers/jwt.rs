@@ -268,8 +268,10 @@ fn what_is_no_token_is_refused() {
 
 #[test]
 fn critical_extensions_are_refused() {
-    let mut header = Header::default();
-    header.crit = Some(vec!["b64".to_owned()]);
+    let header = Header {
+        crit: Some(vec!["b64".to_owned()]),
+        ..Header::default()
+    };
     let token = encode(
         &header,
         &claims(),

@@ -14,12 +14,12 @@ use polywire_core::{
 };
 use tokio::time::Instant;
 
-pub const ORDERS: Name = Name::from_static("orders");
+pub(crate) const ORDERS: Name = Name::from_static("orders");
 const QUOTE: Name = Name::from_static("quote");
 
 /// What the channel does with the next message.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Answer,
     Fail(Error),
     /// The handler answered with its typed error, which may go better later.
@@ -28,7 +28,7 @@ pub enum Step {
 }
 
 #[derive(Debug)]
-pub struct Script {
+pub(crate) struct Script {
     steps: Mutex<VecDeque<Step>>,
     seen: Mutex<Vec<(Head, Instant)>>,
     passed: Mutex<Vec<&'static str>>,
@@ -37,7 +37,7 @@ pub struct Script {
 
 impl Script {
     /// Beyond its last step the channel answers.
-    pub fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
+    pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
         Arc::new(Self {
             steps: Mutex::new(steps.into_iter().collect()),
             seen: Mutex::default(),
@@ -57,7 +57,7 @@ impl Script {
         })
     }
 
-    pub fn attempts(&self) -> Vec<u32> {
+    pub(crate) fn attempts(&self) -> Vec<u32> {
         self.seen
             .lock()
             .iter()
@@ -65,7 +65,7 @@ impl Script {
             .collect()
     }
 
-    pub fn heads(&self) -> Vec<Head> {
+    pub(crate) fn heads(&self) -> Vec<Head> {
         self.seen
             .lock()
             .iter()
@@ -74,7 +74,7 @@ impl Script {
     }
 
     /// The pauses between the messages seen.
-    pub fn pauses(&self) -> Vec<Duration> {
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
         self.seen
             .lock()
             .windows(2)
@@ -82,7 +82,7 @@ impl Script {
             .collect()
     }
 
-    pub fn passed(&self) -> Vec<&'static str> {
+    pub(crate) fn passed(&self) -> Vec<&'static str> {
         self.passed.lock().clone()
     }
 
@@ -124,7 +124,7 @@ fn stamp() -> Arc<Stamp> {
     })
 }
 
-pub fn message(kind: Kind) -> Message {
+pub(crate) fn message(kind: Kind) -> Message {
     Message {
         head: Head::new(kind, ORDERS, QUOTE),
         body: Bytes::from_static(b"{}"),

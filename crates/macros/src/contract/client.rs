@@ -98,7 +98,7 @@ fn method(
                 /// # Errors
                 /// The provider's own error, or why it did not answer.
                 #visibility async fn #ident(&self #parameter) -> ::core::result::Result<#reply, #private::core::CallError<#error>> {
-                    self.session.request::<#ty, #wire_reply, #wire_error>(#constant, #argument).await #answered #failed
+                    #private::call::<#ty, #wire_reply, #wire_error>(&self.session, #constant, #argument).await #answered #failed
                 }
             }
         }
@@ -114,7 +114,7 @@ fn method(
                     &self,
                     #group: impl ::core::convert::Into<#private::core::Group> + ::core::marker::Send,
                 ) -> #private::core::Result<#private::core::Subscriber<#ty>> {
-                    self.session.subscribe::<#ty>(#constant, #group).await
+                    #private::subscribe::<#ty>(&self.session, #constant, #group).await
                 }
             }
         }
@@ -124,7 +124,7 @@ fn method(
             /// # Errors
             /// Why nobody took responsibility for it.
             #visibility async fn #ident(&self #parameter) -> #private::core::Result<#private::core::Receipt> {
-                self.session.command::<#ty>(#constant, #argument).await
+                #private::send::<#ty>(&self.session, #constant, #argument).await
             }
         },
     }

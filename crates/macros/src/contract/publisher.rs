@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use syn::Visibility;
 
 use super::interaction::Interaction;
 use super::parse::Declaration;
@@ -25,10 +26,11 @@ pub(super) fn write(declaration: &Declaration) -> TokenStream {
     let marker = |event: &Interaction| {
         format_ident!("{}", naming::camel(&event.name), span = event.ident.span())
     };
+    let inner = inside_module(visibility);
     let markers = events.iter().map(|event| {
         let marker = marker(event);
         let carried = event.carried(&format!("Event `{name}.{}`.", event.name));
-        quote!(#carried #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)] pub struct #marker;)
+        quote!(#carried #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)] #inner struct #marker;)
     });
     let types = events.iter().map(|event| {
         let (marker, event_name) = (marker(event), &event.name);
@@ -70,7 +72,7 @@ pub(super) fn write(declaration: &Declaration) -> TokenStream {
         format!("The events of contract `{name}` {version} as types, for `Versions::adapt_event`.");
     quote! {
         #[doc = #module_summary]
-        // A marker is as visible as its module.
+        // A marker is as visible as the contract, whose payloads need not be more visible than that.
         #[allow(unreachable_pub)]
         #visibility mod #module {
             #(#markers)*
@@ -102,6 +104,26 @@ pub(super) fn write(declaration: &Declaration) -> TokenStream {
 
             fn new(publisher: #private::core::Publisher) -> Self {
                 Self { publisher }
+            }
+        }
+    }
+}
+
+/// The same visibility as seen from one module further inside: a type may not be more visible than its payload.
+fn inside_module(visibility: &Visibility) -> TokenStream {
+    match visibility {
+        Visibility::Public(_) => quote!(pub),
+        Visibility::Inherited => quote!(pub(super)),
+        Visibility::Restricted(restricted) => {
+            let path = &restricted.path;
+            let relative = path
+                .segments
+                .first()
+                .is_some_and(|first| first.ident != "crate");
+            match path.get_ident() {
+                Some(only) if only == "self" => quote!(pub(super)),
+                _ if relative => quote!(pub(in super::#path)),
+                _ => quote!(pub(in #path)),
             }
         }
     }

@@ -92,6 +92,8 @@ fn arm(declaration: &Declaration, interaction: &Interaction, private: &TokenStre
         ),
         None => (quote!(#private::no_payload(body)?;), TokenStream::new()),
     };
+    let wire_reply = interaction.reply_type(private);
+    let wire_error = interaction.error_type(private);
     let reply = interaction
         .replies_nothing()
         .then(|| quote!(.map(|()| #private::core::Empty {})));
@@ -101,7 +103,7 @@ fn arm(declaration: &Declaration, interaction: &Interaction, private: &TokenStre
     quote! {
         #name => ::std::boxed::Box::pin(async move {
             #decode
-            #private::core::answer(<T as #contract>::#ident(handler, cx #argument).await #reply #never)
+            #private::answer::<#wire_reply, #wire_error>(<T as #contract>::#ident(handler, cx #argument).await #reply #never)
         }),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use polywire_core::config::Section;
-use polywire_core::contract::{Name, Range, Requirement};
+use polywire_core::contract::{Name, NameError, Range, Requirement};
 use polywire_core::{Limits, Need, Policy, Token};
 use polywire_layers::RetryPolicy;
 
@@ -85,7 +85,7 @@ fn channel(section: &Section, transports: &mut Transports<'_>) -> ChannelSetting
         contract,
         require,
         policy: policy(section),
-        max_timeout: section.duration("max_timeout", SHORTEST..=LONGEST),
+        max_timeout: max_timeout(section),
         retry: retry(section),
         limits: limits(section, transport.as_deref(), largest),
         transport,
@@ -99,24 +99,23 @@ fn channel(section: &Section, transports: &mut Transports<'_>) -> ChannelSetting
 
 /// The contract, which is called like its channel unless the file says otherwise.
 fn contract(section: &Section) -> Option<Name> {
-    if let Some(contract) = section.identifier("contract") {
-        return contract
-            .parse()
-            .map_err(|error| section.mistake("contract", format!("{error}")))
-            .ok();
-    }
-    if section.has("contract") {
+    let named = section.identifier("contract");
+    if named.is_none() && section.has("contract") {
         return None;
     }
-    let named = section.name().parse::<Name>();
-    named
-        .map_err(|error| {
-            section.mistake(
-                "contract",
-                format!("{error}; name the contract of this channel with contract = \"...\""),
-            )
-        })
-        .ok()
+    let hint = if named.is_some() {
+        ""
+    } else {
+        "; name the contract of this channel with contract = \"...\""
+    };
+    match named.as_deref().unwrap_or(section.name()).parse() {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let error: NameError = error;
+            section.mistake("contract", format!("{error}{hint}"));
+            None
+        }
+    }
 }
 
 /// The ranges required, the preferred one first.
@@ -167,6 +166,18 @@ fn policy(section: &Section) -> Policy {
             .integer("prefetch", 1..=10_000)
             .unwrap_or(default.prefetch),
     }
+}
+
+fn max_timeout(section: &Section) -> Option<Duration> {
+    let longest = section.duration("max_timeout", SHORTEST..=LONGEST)?;
+    let usual = section.duration("timeout", SHORTEST..=LONGEST);
+    if let Some(usual) = usual.filter(|usual| *usual > longest) {
+        let text = format!(
+            "timeout of {usual:?} and max_timeout of {longest:?}: lower the first or raise the second"
+        );
+        section.mistake("timeout", text);
+    }
+    Some(longest)
 }
 
 fn retry(section: &Section) -> RetryPolicy {

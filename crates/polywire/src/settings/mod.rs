@@ -12,12 +12,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use polywire_core::config::Document;
-use polywire_core::{Authenticator, Environment, Registry};
+use polywire_core::{Authenticator, Environment, Registry, Transport};
 
 pub(crate) use channel::ChannelSettings;
 pub use select::Candidate;
 pub(crate) use service::ServiceSettings;
 pub(crate) use transport::ConfiguredTransport;
+
+/// What the program brings that no document configures.
+#[derive(Debug, Default)]
+pub(crate) struct Brought {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) transports: Vec<(String, Arc<dyn Transport>)>,
+}
 
 /// What a document says, as far as it could be understood; whether that is enough is for [`Document::finish`] to say.
 #[derive(Debug)]
@@ -26,29 +33,37 @@ pub(crate) struct Settings {
     pub(crate) environment: Environment,
     /// By name.
     pub(crate) channels: BTreeMap<String, ChannelSettings>,
-    /// In the order of the file, then those that need no table.
+    /// Those that the program made, then those of the file in its order, then those that need no table.
     pub(crate) transports: Vec<ConfiguredTransport>,
 }
 
 impl Settings {
-    /// Reads everything; `authenticator` is the one that the program brings, which no table configures.
-    pub(crate) fn read(
-        document: &Document,
-        registry: &Registry,
-        authenticator: Option<Arc<dyn Authenticator>>,
-    ) -> Self {
+    /// Reads everything.
+    pub(crate) fn read(document: &Document, registry: &Registry, brought: Brought) -> Self {
         let root = document.root();
-        let (service, configured) =
-            service::read(&root.section_or_empty("service"), authenticator.is_some());
+        let (service, configured) = service::read(
+            &root.section_or_empty("service"),
+            brought.authenticator.is_some(),
+        );
         let environment = Environment {
             service: service.name.clone(),
             instance: service.instance.clone(),
-            authenticator: authenticator.or(configured),
+            authenticator: brought.authenticator.or(configured),
         };
         let tables = root.section_or_empty("transport");
-        let mut transports = transport::read(&tables, registry, &environment);
+        let mut transports = transport::read(&tables, registry, &environment, brought.transports);
         let channels = channel::read(&root.section_or_empty("channel"), &mut transports);
         let transports = transports.configured;
+        for silent in transports.iter().filter(|made| made.transport.is_none()) {
+            // A factory that gives nothing says why; one that does not must not make its channels vanish.
+            if document.finish().is_ok() {
+                let why = format!(
+                    "transport type {:?} made nothing of this table and does not say why",
+                    silent.kind
+                );
+                tables.mistake(&silent.name, why);
+            }
+        }
         root.finish();
         Self {
             service,

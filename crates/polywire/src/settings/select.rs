@@ -59,7 +59,7 @@ fn named(section: &Section, need: &Need, name: &str, transports: &mut Transports
 
 fn the_only_one(section: &Section, need: &Need, transports: &mut Transports<'_>) -> Choice {
     let tables: Vec<&str> = transports
-        .tables()
+        .listed()
         .iter()
         .map(|transport| transport.name.as_str())
         .collect();
@@ -130,7 +130,7 @@ fn settle(
         };
     }
     let others: Vec<&str> = transports
-        .tables()
+        .listed()
         .iter()
         .filter(|other| lacks_nothing(other, need))
         .map(|other| other.name.as_str())
@@ -159,19 +159,20 @@ fn settle(
 fn first_that_fits(section: &Section, need: &Need, transports: &Transports<'_>) -> Choice {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut chosen = None;
-    for transport in transports.tables() {
+    for transport in transports.listed() {
         let Some(lacks) = lacks(transport, need) else {
             continue;
         };
-        let fits = lacks.is_empty() && chosen.is_none();
-        if fits {
-            chosen = Some(transport.name.clone());
-        }
+        let fits = lacks.is_empty();
         candidates.push(Candidate {
             transport: transport.name.clone(),
             chosen: fits,
             lacks,
         });
+        if fits {
+            chosen = Some(transport.name.clone());
+            break;
+        }
     }
     let passed: Vec<String> = candidates
         .iter()

@@ -30,8 +30,8 @@ impl ConfiguredTransport {
 /// The transports of a document, and what it takes to add one that needs no table.
 pub(super) struct Transports<'a> {
     pub(super) configured: Vec<ConfiguredTransport>,
-    /// How many of them have a table; the others were added because a channel names them.
-    with_table: usize,
+    /// How many of them the program or the file lists; the others were added because a channel names them.
+    listed: usize,
     /// Tables whose type is unknown: their names are known all the same.
     broken: Vec<String>,
     section: &'a Section,
@@ -39,24 +39,39 @@ pub(super) struct Transports<'a> {
     environment: &'a Environment,
 }
 
-/// Reads `[transport.*]`.
+/// Reads `[transport.*]`, after those that the program `made` itself.
 pub(super) fn read<'a>(
     section: &'a Section,
     registry: &'a Registry,
     environment: &'a Environment,
+    made: Vec<(String, Arc<dyn Transport>)>,
 ) -> Transports<'a> {
+    let ready = |(name, transport)| ConfiguredTransport {
+        name,
+        kind: "ready",
+        summary: "made by the program",
+        transport: Some(transport),
+    };
     let mut transports = Transports {
-        configured: Vec::new(),
-        with_table: 0,
+        configured: made.into_iter().map(ready).collect(),
+        listed: 0,
         broken: Vec::new(),
         section,
         registry,
         environment,
     };
     for table in section.sections() {
-        transports.add(&table);
+        let name = table.name();
+        if transports.configured.iter().any(|made| made.name == name) {
+            section.mistake(
+                name,
+                format!("the program makes transport {name:?} itself: remove its table"),
+            );
+        } else {
+            transports.add(&table);
+        }
     }
-    transports.with_table = transports.configured.len();
+    transports.listed = transports.configured.len();
     transports
 }
 
@@ -115,9 +130,9 @@ impl Transports<'_> {
         }
     }
 
-    /// Those that have a table, in the order of the file.
-    pub(super) fn tables(&self) -> &[ConfiguredTransport] {
-        &self.configured[..self.with_table]
+    /// Those that the program or the file lists, in that order.
+    pub(super) fn listed(&self) -> &[ConfiguredTransport] {
+        &self.configured[..self.listed]
     }
 
     /// Every name that `transport = "..."` may have.

@@ -9,7 +9,7 @@ use crate::orders::OrdersError;
 /// Fields, a renamed code, a keyword, and a content of its own.
 #[polywire::error(closed)]
 #[derive(PartialEq)]
-pub enum Closed {
+pub(crate) enum Closed {
     /// {0} is at fault.
     Content(Content),
     /// a {type} at {at:>4}
@@ -25,7 +25,7 @@ pub enum Closed {
 /// Stands beside the code.
 #[polywire::payload]
 #[derive(PartialEq)]
-pub struct Content {
+pub(crate) struct Content {
     /// Who.
     pub who: String,
 }

@@ -7,7 +7,7 @@ use polywire::Context;
 /// What would it cost?
 #[polywire::payload]
 #[derive(PartialEq)]
-pub struct QuoteRequest {
+pub(crate) struct QuoteRequest {
     /// The article.
     pub sku: String,
     /// How many.
@@ -20,7 +20,7 @@ pub struct QuoteRequest {
 /// An offer.
 #[polywire::payload]
 #[derive(PartialEq)]
-pub struct Quote {
+pub(crate) struct Quote {
     /// The sum in cents.
     pub cents: i64,
     /// How it is sent.
@@ -31,7 +31,7 @@ pub struct Quote {
 #[polywire::payload]
 #[derive(PartialEq)]
 #[serde(rename_all = "kebab-case", tag = "by")]
-pub enum Shipping {
+pub(crate) enum Shipping {
     /// By post.
     Post,
     /// By van.
@@ -47,7 +47,7 @@ pub enum Shipping {
 /// A closed enum: a new size is a new major version.
 #[polywire::payload]
 #[derive(PartialEq)]
-pub enum Size {
+pub(crate) enum Size {
     /// Fits a letter box.
     Small,
     /// Does not.
@@ -56,7 +56,7 @@ pub enum Size {
 
 /// Stop an order.
 #[polywire::payload]
-pub struct CancelOrder {
+pub(crate) struct CancelOrder {
     /// The order.
     pub order: u64,
 }
@@ -64,7 +64,7 @@ pub struct CancelOrder {
 /// An order has left.
 #[polywire::payload]
 #[derive(PartialEq)]
-pub struct OrderShipped {
+pub(crate) struct OrderShipped {
     /// The order.
     pub order: u64,
     /// The size of its parcel.
@@ -74,7 +74,7 @@ pub struct OrderShipped {
 /// What may go wrong.
 #[polywire::error]
 #[derive(PartialEq)]
-pub enum OrdersError {
+pub(crate) enum OrdersError {
     /// no article {sku:?}, but {{braces}}
     NoArticle {
         /// The article.
@@ -98,7 +98,7 @@ pub enum OrdersError {
 
 /// Orders of a shop.
 #[polywire::contract(name = "orders", version = "1.4.0")]
-pub trait Orders {
+pub(crate) trait Orders {
     /// What an order would cost.
     #[idempotent]
     async fn quote(&self, cx: &Context, request: QuoteRequest) -> Result<Quote, OrdersError>;

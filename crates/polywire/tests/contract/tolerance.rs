@@ -121,14 +121,14 @@ async fn an_event_of_a_later_version_is_understood() {
 /// A reply that a later version could not add to.
 #[polywire::payload]
 #[serde(deny_unknown_fields)]
-pub struct Strict {
+pub(crate) struct Strict {
     /// A number.
     pub number: u8,
 }
 
 /// A contract that cannot be built, which shows at run time only.
 #[polywire::contract(name = "strict", version = "1.0.0")]
-pub trait StrictReplies {
+pub(crate) trait StrictReplies {
     /// Answers strictly.
     async fn ask(&self, cx: &Context) -> Result<Strict, std::convert::Infallible>;
 }

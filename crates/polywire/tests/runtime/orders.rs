@@ -9,17 +9,17 @@ use tokio::sync::Semaphore;
 
 #[polywire::payload]
 #[derive(PartialEq)]
-pub struct Order {
-    pub item: String,
+pub(crate) struct Order {
+    pub(crate) item: String,
 }
 
 #[polywire::payload]
-pub struct Shipped {
-    pub order: String,
+pub(crate) struct Shipped {
+    pub(crate) order: String,
 }
 
 #[polywire::error]
-pub enum OrdersError {
+pub(crate) enum OrdersError {
     /// no such item
     UnknownItem,
     #[fallback]
@@ -27,7 +27,7 @@ pub enum OrdersError {
 }
 
 #[polywire::contract(name = "orders", version = "1.4.0")]
-pub trait Orders {
+pub(crate) trait Orders {
     #[idempotent]
     async fn quote(&self, cx: &Context, request: Order) -> Result<Order, OrdersError>;
 
@@ -40,20 +40,20 @@ pub trait Orders {
 
 /// Answers a quote with what it was asked, once the gate lets it.
 #[derive(Clone, Debug)]
-pub struct Shop {
-    pub gate: Arc<Semaphore>,
-    pub started: Arc<Semaphore>,
-    pub finished: Arc<AtomicUsize>,
+pub(crate) struct Shop {
+    pub(crate) gate: Arc<Semaphore>,
+    pub(crate) started: Arc<Semaphore>,
+    pub(crate) finished: Arc<AtomicUsize>,
 }
 
 impl Shop {
     /// A shop whose handlers run through.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::gated(Semaphore::MAX_PERMITS)
     }
 
     /// A shop whose handlers wait until the gate is given permits.
-    pub fn closed() -> Self {
+    pub(crate) fn closed() -> Self {
         Self::gated(0)
     }
 
@@ -66,11 +66,11 @@ impl Shop {
     }
 
     /// Waits until one more handler has begun.
-    pub async fn one_started(&self) {
+    pub(crate) async fn one_started(&self) {
         self.started.acquire().await.unwrap().forget();
     }
 
-    pub fn finished(&self) -> usize {
+    pub(crate) fn finished(&self) -> usize {
         self.finished.load(Ordering::SeqCst)
     }
 
@@ -97,14 +97,14 @@ impl Orders for Shop {
     }
 }
 
-pub fn order(item: &str) -> Order {
+pub(crate) fn order(item: &str) -> Order {
     Order {
         item: item.to_owned(),
     }
 }
 
 /// A runtime of this text, without the environment of the process.
-pub fn wire(text: &str) -> polywire::Result<Polywire> {
+pub(crate) fn wire(text: &str) -> polywire::Result<Polywire> {
     Polywire::builder()
         .config_text("polywire.toml", text)
         .environment(Environment::new())
@@ -112,7 +112,7 @@ pub fn wire(text: &str) -> polywire::Result<Polywire> {
 }
 
 /// A runtime with a memory hub of its own; `channel` is what stands in `[channel.orders]` besides.
-pub fn on_hub(hub: &str, channel: &str) -> Polywire {
+pub(crate) fn on_hub(hub: &str, channel: &str) -> Polywire {
     let text = format!("[channel.orders]\n{channel}\n[transport.memory]\nhub = \"{hub}\"\n");
     wire(&text).unwrap_or_else(|error| panic!("{error:?}"))
 }

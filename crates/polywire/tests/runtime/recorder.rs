@@ -17,18 +17,18 @@ use tokio::sync::Mutex;
 
 /// What the channels of all its transports saw.
 #[derive(Clone, Debug, Default)]
-pub struct Recorder {
-    pub seen: Arc<Mutex<Vec<Seen>>>,
+pub(crate) struct Recorder {
+    pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 /// A call as it reached the transport.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub channel: String,
-    pub attempt: u32,
-    pub remaining: Duration,
-    pub token: Option<String>,
-    pub environment: Environment,
+pub(crate) struct Seen {
+    pub(crate) channel: String,
+    pub(crate) attempt: u32,
+    pub(crate) remaining: Duration,
+    pub(crate) token: Option<String>,
+    pub(crate) environment: Environment,
 }
 
 impl TransportFactory for Recorder {
@@ -53,7 +53,7 @@ impl TransportFactory for Recorder {
 
 impl Recorder {
     /// A runtime that knows this transport besides those of the build.
-    pub fn wire(&self, text: &str) -> Result<Polywire> {
+    pub(crate) fn wire(&self, text: &str) -> Result<Polywire> {
         Polywire::builder()
             .config_text("polywire.toml", text)
             .environment(Variables::new())
@@ -61,7 +61,7 @@ impl Recorder {
             .build()
     }
 
-    pub async fn seen(&self) -> Vec<Seen> {
+    pub(crate) async fn seen(&self) -> Vec<Seen> {
         self.seen.lock().await.clone()
     }
 }

@@ -1,5 +1,8 @@
-use polywire::config::Environment;
-use polywire::{Candidate, Polywire, Report};
+use std::sync::Arc;
+
+use polywire::config::{Document, Environment};
+use polywire::core::memory::MemoryFactory;
+use polywire::{Candidate, Polywire, Report, Transport, TransportFactory, core};
 
 use crate::recorder::Recorder;
 
@@ -133,5 +136,46 @@ fn the_report_says_what_every_channel_comes_to() {
     assert_eq!(
         json["transports"][1]["channels"],
         serde_json::json!(["orders"])
+    );
+}
+
+fn made() -> Arc<dyn Transport> {
+    let document = Document::parse("none", "", &Environment::new());
+    let environment = core::Environment {
+        service: "shop".to_owned(),
+        instance: "one".to_owned(),
+        authenticator: None,
+    };
+    MemoryFactory.build(&document.root(), &environment).unwrap()
+}
+
+#[test]
+fn a_program_may_make_a_transport_itself() {
+    let check = |text: &str| {
+        let builder = Polywire::builder()
+            .config_text("polywire.toml", text)
+            .environment(Environment::new());
+        builder.ready_transport("own", made()).check()
+    };
+    let report = check("[channel.orders]\n");
+    assert!(report.is_good(), "{:?}", report.mistakes);
+    assert_eq!(report.channels[0].transport.as_deref(), Some("own"));
+    assert_eq!(report.channels[0].reason, "the only one configured");
+    assert_eq!(
+        (
+            report.transports[0].kind.as_str(),
+            report.transports[0].summary.as_str()
+        ),
+        ("ready", "made by the program")
+    );
+    let report =
+        check("[channel.orders]\ntransport = \"own\"\n[transport.own]\ntype = \"memory\"\n");
+    assert_eq!(
+        report
+            .mistakes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        ["polywire.toml:3:1: the program makes transport \"own\" itself: remove its table"]
     );
 }

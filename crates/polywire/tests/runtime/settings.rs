@@ -1,5 +1,7 @@
-use polywire::Polywire;
-use polywire::config::Environment;
+use std::sync::Arc;
+
+use polywire::config::{Environment, Section};
+use polywire::{Polywire, Transport, TransportFactory, core};
 
 use crate::recorder::Recorder;
 
@@ -188,6 +190,57 @@ fn values_out_of_range() {
             "8:11: \"timeout\" in [channel.orders] is integer 10: expected a duration such as \"10s\", from 1ms to 1d",
             "9:9: token of 9 bytes: expected 1 to 8192 printable ASCII characters",
         ],
+    );
+}
+
+#[test]
+fn timeouts_fit_together() {
+    assert_mistakes(
+        "[channel.orders]\ntransport = \"memory\"\ntimeout = \"20s\"\nmax_timeout = \"10s\"\n",
+        &["3:11: timeout of 20s and max_timeout of 10s: lower the first or raise the second"],
+    );
+}
+
+/// A transport whose factory gives up without a word.
+struct Mute;
+
+impl TransportFactory for Mute {
+    fn name(&self) -> &'static str {
+        "mute"
+    }
+
+    fn summary(&self) -> &'static str {
+        "makes nothing"
+    }
+
+    fn build(&self, _: &Section, _: &core::Environment) -> Option<Arc<dyn Transport>> {
+        None
+    }
+}
+
+#[test]
+fn a_transport_that_is_not_made_is_a_mistake() {
+    let check = |text: &str| {
+        let builder = Polywire::builder().config_text("polywire.toml", text);
+        let report = builder
+            .environment(Environment::new())
+            .transport(Mute)
+            .unwrap()
+            .check();
+        report
+            .mistakes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let why = "transport type \"mute\" made nothing of this table and does not say why";
+    assert_eq!(
+        check("[channel.orders]\n[transport.mute]\n"),
+        [format!("polywire.toml:2:1: {why}")]
+    );
+    assert_eq!(
+        check("[channel.orders]\ntransport = \"mute\"\n"),
+        [format!("polywire.toml:1:1: {why}")]
     );
 }
 

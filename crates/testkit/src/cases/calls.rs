@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use polywire_core::{CallError, CallOptions, Dispatched, ErrorKind, Kind, Outcome};
+use polywire_core::{CallError, CallOptions, Dispatched, ErrorKind, Kind, Limits, Outcome};
 
 use super::{UNICODE, echo, mebibyte};
 use crate::case::cases;
@@ -27,6 +27,7 @@ cases! { "calls":
     a_deadline_in_the_past_runs_nothing needs [Call];
     a_dropped_call_cancels_the_handler needs [Call];
     a_panic_is_internal_to_its_caller needs [Call];
+    beyond_the_bound_of_handlers_it_is_overloaded needs [Call];
     too_large_a_request_is_refused_before_it_is_sent needs [Call] with small;
     too_large_a_request_is_refused_by_the_service needs [Call];
     too_large_a_reply_is_an_error needs [Call] with small;
@@ -124,9 +125,7 @@ async fn a_hundred_at_once_are_not_mixed_up(stage: Arc<Stage>) -> Checked {
                 number,
                 callers: 100,
             };
-            let met: Meet = session
-                .request::<_, _, SampleError>(MEET, &request)
-                .await?;
+            let met: Meet = session.request::<_, _, SampleError>(MEET, &request).await?;
             check_eq!(met.number, number, "the answer");
             Ok::<_, Failure>(())
         }
@@ -164,7 +163,10 @@ async fn the_caller_is_told_at_its_deadline(stage: Arc<Stage>) -> Checked {
         .with(CallOptions::new().deadline(given));
     let start = Instant::now();
     let called = session.call(WAIT, Bytes::from_static(b"{}"));
-    let error = error_of("a call that waits", stage.within("an answer", called).await?)?;
+    let error = error_of(
+        "a call that waits",
+        stage.within("an answer", called).await?,
+    )?;
     let took = start.elapsed();
     check_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     check_eq!(error.attempted(), Some("call conformance.wait"), "{error}");
@@ -249,6 +251,38 @@ async fn a_panic_is_internal_to_its_caller(stage: Arc<Stage>) -> Checked {
     Ok(())
 }
 
+/// When as many handlers run as may, another call is told so at once and that nothing ran; when one ends it works again.
+async fn beyond_the_bound_of_handlers_it_is_overloaded(stage: Arc<Stage>) -> Checked {
+    let probe = stage.probe();
+    let limits = Limits {
+        max_in_flight: 1,
+        ..Limits::default()
+    };
+    let service = stage.service(&[Edition::V1_4], &probe)?.with_limits(limits);
+    let served = stage.serve_on(stage.provider(), service, probe).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let other = session.clone();
+    let waiting = tokio::spawn(async move { other.call(WAIT, Bytes::from_static(b"{}")).await });
+    served
+        .probe
+        .until("the start of a handler", |log| log.count(&WAIT) == 1)
+        .await?;
+    let called = session.call(RAW, Bytes::new()).await;
+    let error = error_of("a call beyond the bound", called)?;
+    check_eq!(error.kind(), ErrorKind::Overloaded, "{error}");
+    check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
+    check_eq!(
+        error.message(),
+        "contract \"conformance\" runs 1 handlers, its maximum: retry later",
+        "the message"
+    );
+    served.probe.open();
+    stage.within("the other answer", waiting).await???;
+    session.call(RAW, Bytes::new()).await?;
+    check_eq!(served.probe.count(&RAW), 1, "handlers that ran");
+    Ok(())
+}
+
 /// A request beyond the channel's bound is an error of the sender that names both sizes; nothing is sent.
 async fn too_large_a_request_is_refused_before_it_is_sent(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
@@ -273,15 +307,20 @@ async fn too_large_a_request_is_refused_before_it_is_sent(stage: Arc<Stage>) -> 
 /// A request beyond the service's own, smaller bound is refused by it, whatever the sender's channel may carry.
 async fn too_large_a_request_is_refused_by_the_service(stage: Arc<Stage>) -> Checked {
     let probe = stage.probe();
-    let limits = polywire_core::Limits {
+    let limits = Limits {
         max_payload: 1000,
         ..Default::default()
     };
     let service = stage.service(&[Edition::V1_4], &probe)?.with_limits(limits);
-    stage.serve_on(stage.provider(), service, probe.clone()).await?;
+    stage
+        .serve_on(stage.provider(), service, probe.clone())
+        .await?;
     let session = stage.session(Edition::V1_4)?;
     let called = session.call(RAW, vec![b' '; 1001].into());
-    let error = error_of("a call beyond the bound", stage.within("a refusal", called).await?)?;
+    let error = error_of(
+        "a call beyond the bound",
+        stage.within("a refusal", called).await?,
+    )?;
     check_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
     check_eq!(probe.count(&RAW), 0, "handlers that ran");

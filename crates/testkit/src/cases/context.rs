@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use polywire_core::{
     Authenticator, CallOptions, Caller, Dispatched, Error, ErrorKind, Head, MessageId, Result,
-    Shelf, Token, TraceContext,
+    Shelf, Subscriber, Token, TraceContext,
 };
 use serde_json::{Map, Value};
 
 use super::echo;
+use super::events::received;
 use crate::case::cases;
 use crate::failure::{Checked, Failure, check, check_eq, error_of};
 use crate::sample::interaction::{ECHO, HAPPENED, INSPECT, NOTE};
-use crate::sample::{Edition, Happening, Nothing, Note, SampleError, Seen};
+use crate::sample::{Edition, Happened1, Happening, Note, Nothing, SampleError, Seen};
 use crate::stage::{Served, Stage};
 
 cases! { "context":
@@ -23,6 +24,7 @@ cases! { "context":
     a_good_token_proves_the_caller needs [Call];
     a_call_with_a_wrong_token_runs_nothing needs [Call];
     a_command_with_a_wrong_token_runs_nothing needs [Send];
+    a_subscription_with_a_wrong_token_is_refused needs [Events];
 }
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -139,7 +141,11 @@ async fn a_call_without_options_has_a_trace_and_an_id(stage: Arc<Stage>) -> Chec
         check_eq!(seen.idempotency_key, None, "the idempotency key");
         check_eq!(seen.ordering_key, None, "the ordering key");
         check_eq!(seen.subject, None, "the caller");
-        check!(!ids.contains(&seen.id), "two messages with the id {}", seen.id);
+        check!(
+            !ids.contains(&seen.id),
+            "two messages with the id {}",
+            seen.id
+        );
         ids.push(seen.id);
     }
     Ok(())
@@ -154,7 +160,10 @@ impl Authenticator for Door {
         match token {
             Some(token) if token.expose() == GOOD => {
                 let subject = Value::String("storefront".to_owned());
-                Ok(Caller::verified(Map::from_iter([("sub".to_owned(), subject)])))
+                Ok(Caller::verified(Map::from_iter([(
+                    "sub".to_owned(),
+                    subject,
+                )])))
             }
             Some(_) => Err(Error::new(
                 ErrorKind::Unauthenticated,
@@ -243,7 +252,33 @@ async fn a_command_with_a_wrong_token_runs_nothing(stage: Arc<Stage>) -> Checked
         .await?;
     check_eq!(served.probe.count(&NOTE), 1, "handlers that ran");
     let log = served.probe.log();
-    let subject = log.of(&NOTE).next().and_then(|entry| entry.cx.caller().subject());
+    let subject = log
+        .of(&NOTE)
+        .next()
+        .and_then(|entry| entry.cx.caller().subject());
     check_eq!(subject, Some("storefront"), "the caller");
+    Ok(())
+}
+
+/// Where the provider is asked, who subscribes with a wrong token gets nothing; with the good one, the events.
+async fn a_subscription_with_a_wrong_token_is_refused(stage: Arc<Stage>) -> Checked {
+    let served = serve_behind_a_door(&stage).await?;
+    let session = stage.session(Edition::V1_4)?;
+    let wrong = CallOptions::new().token(Token::new("wrong-and-secret"));
+    let spying = session.with(wrong);
+    let joined = spying.subscribe::<Happening>(HAPPENED, "spies").await;
+    let error = error_of("a subscription with a wrong token", joined)?;
+    check_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+    check!(
+        !format!("{error:?}").contains("secret"),
+        "the token is in the error: {error:?}"
+    );
+    let good = session.with(CallOptions::new().token(Token::new(GOOD)));
+    let mut events: Subscriber<Happening> = good.subscribe(HAPPENED, "billing").await?;
+    let publisher = served.publisher(Edition::V1_4)?;
+    publisher
+        .publish::<Happened1>(&Happening::number(1))
+        .await?;
+    check_eq!(received(&stage, &mut events).await?.number, 1, "the event");
     Ok(())
 }

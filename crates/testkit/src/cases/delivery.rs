@@ -236,7 +236,9 @@ async fn what_does_not_decode_goes_to_the_dead_letters(stage: Arc<Stage>) -> Che
     check_eq!(received(&stage, &mut events).await?.number, 8, "the event");
     let letters = stage.shelved(Shelf::Dead, 1).await?;
     check!(
-        letters[0].reason.starts_with("payload of 18 bytes is not a Happening"),
+        letters[0]
+            .reason
+            .starts_with("payload of 18 bytes is not a Happening"),
         "another reason: {:?}",
         letters[0].reason
     );
@@ -274,8 +276,7 @@ async fn an_event_below_the_floor_is_parked_and_can_be_replayed(stage: Arc<Stage
     let delivery = stage.next(&mut taking).await?;
     check_eq!(number(&delivery)?, 1, "the replayed event");
     delivery.ack().await?;
-    stage.shelved(Shelf::Parked, 0).await
-        .map(drop)
+    stage.shelved(Shelf::Parked, 0).await.map(drop)
 }
 
 /// Events of one key reach a group of several members in the order they were published.
@@ -294,7 +295,9 @@ async fn order_is_kept_by_key(stage: Arc<Stage>) -> Checked {
         tokio::spawn(async move {
             while let Some(delivery) = member.next().await {
                 let event: Happening = codec::decode(&delivery.body)?;
-                seen.send_modify(|seen| seen.entry(event.publisher).or_default().push(event.number));
+                seen.send_modify(|seen| {
+                    seen.entry(event.publisher).or_default().push(event.number);
+                });
                 // Others run in between, so that an order that nobody keeps is lost here.
                 tokio::task::yield_now().await;
                 delivery.ack().await?;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use polywire_contract::{Name, Why};
-use polywire_core::{
-    CallError, ContentType, Dispatched, ErrorKind, Kind, Outcome, codec,
-};
+use polywire_core::{CallError, ContentType, Dispatched, ErrorKind, Kind, Outcome, codec};
 
 use super::echo;
 use crate::case::cases;
@@ -110,10 +108,7 @@ async fn an_unknown_operation_is_no_match(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
     let absent = const { Name::from_static("absent") };
     let message = bare(Kind::Operation, absent.clone(), "^1.4", "{}")?;
-    let error = error_of(
-        "a call of nothing",
-        stage.consumer().call(message).await,
-    )?;
+    let error = error_of("a call of nothing", stage.consumer().call(message).await)?;
     check_eq!(error.kind(), ErrorKind::NoMatch, "{error}");
     check_eq!(error.dispatched(), Dispatched::No, "{error:?}");
     let no_match = error
@@ -131,10 +126,7 @@ async fn a_command_is_not_called(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
     let body = r#"{"number":1,"behaviour":{"do":"done"}}"#;
     let message = bare(Kind::Operation, NOTE, "^1.4", body)?;
-    let error = error_of(
-        "a call of a command",
-        stage.consumer().call(message).await,
-    )?;
+    let error = error_of("a call of a command", stage.consumer().call(message).await)?;
     check_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     check_eq!(
         error.message(),
@@ -172,7 +164,9 @@ async fn a_payload_that_does_not_decode_is_named(stage: Arc<Stage>) -> Checked {
         ("no JSON", "payload of 7 bytes is not a Echo"),
         ("", "payload of 0 bytes is not a Echo"),
     ] {
-        let called = session.call(ECHO, Bytes::from_static(body.as_bytes())).await;
+        let called = session
+            .call(ECHO, Bytes::from_static(body.as_bytes()))
+            .await;
         let error = error_of("a call with a broken payload", called)?;
         check_eq!(error.kind(), ErrorKind::InvalidPayload, "{error}");
         check!(

@@ -25,8 +25,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         negotiation::refusals::CASES,
         commands::CASES,
         events::CASES,
+        events::versions::CASES,
         delivery::CASES,
         lifecycle::CASES,
+        lifecycle::restart::CASES,
         context::CASES,
         load::CASES,
     ];

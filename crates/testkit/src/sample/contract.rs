@@ -1,14 +1,16 @@
 //! The versions of the sample contract.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use polywire_contract::{Contract, ContractError, InteractionInfo, Name, Version};
 use polywire_core::{Error, ErrorKind, EventType, Result};
 use serde_json::Value;
 
 use super::payload::{
     Echo, Echo2, Echoed, Echoed2, EchoedBefore, Fail, Filler, Happening, Happening2, Meet, Moved,
-    Nothing, Note, SampleError, Seen, Size,
+    Note, Nothing, SampleError, Seen, Size,
 };
 
 /// The contract's name.
@@ -47,7 +49,7 @@ pub mod interaction {
 }
 
 /// A version of the sample contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Edition {
     /// 0.3.1: `echo` and `happened` only.
     V0_3,
@@ -90,10 +92,7 @@ impl Edition {
 
     /// Whether it has the whole set of interactions.
     const fn is_whole(self) -> bool {
-        matches!(
-            self,
-            Self::V1_2 | Self::V1_4 | Self::Forged1_4 | Self::V1_5
-        )
+        matches!(self, Self::V1_2 | Self::V1_4 | Self::Forged1_4 | Self::V1_5)
     }
 
     /// The version, parsed.
@@ -109,6 +108,17 @@ impl Edition {
     /// # Errors
     /// None in practice: the documents are constants.
     pub fn contract(self) -> Result<Arc<Contract>, ContractError> {
+        static BUILT: Mutex<BTreeMap<Edition, Arc<Contract>>> = Mutex::new(BTreeMap::new());
+        let mut built = BUILT.lock();
+        if let Some(contract) = built.get(&self) {
+            return Ok(contract.clone());
+        }
+        let contract = self.build()?;
+        built.insert(self, contract.clone());
+        Ok(contract)
+    }
+
+    fn build(self) -> Result<Arc<Contract>, ContractError> {
         let info = InteractionInfo::new;
         let builder = Contract::builder("conformance", self.text());
         let builder = match self {

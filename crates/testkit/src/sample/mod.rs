@@ -8,7 +8,7 @@ mod provider;
 pub use contract::{CONTRACT, Edition, Happened1, Happened2, interaction};
 pub use payload::{
     Behaviour, Echo, Echo2, Echoed, Echoed2, Fail, Filler, Happening, Happening2, Meet, Moved,
-    Nothing, Note, SampleError, Seen, Size,
+    Note, Nothing, SampleError, Seen, Size,
 };
 pub use probe::{Entry, Log, Probe};
 pub use provider::Sample;

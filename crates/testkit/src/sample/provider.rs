@@ -5,14 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use polywire_contract::{Contract, ContractError};
-use polywire_core::{
-    Answer, Context, Error, ErrorKind, Outcome, Provider, Result, answer, codec,
-};
+use polywire_core::{Answer, Context, Error, ErrorKind, Outcome, Provider, Result, answer, codec};
 
 use super::contract::Edition;
 use super::payload::{
-    Behaviour, Echo, Echo2, Echoed, Echoed2, EchoedBefore, Fail, Filler, LaterError, Meet, Nothing,
-    Note, SampleError, Seen, Size,
+    Behaviour, Echo, Echo2, Echoed, Echoed2, EchoedBefore, Fail, Filler, LaterError, Meet, Note,
+    Nothing, SampleError, Seen, Size,
 };
 use super::probe::Probe;
 
@@ -150,7 +148,9 @@ fn seen(cx: &Context) -> Seen {
         version: cx.version().to_string(),
         remaining_ms: cx.remaining().map(millis),
         trace: cx.trace().map(ToString::to_string),
-        trace_state: cx.trace().and_then(|trace| trace.state().map(str::to_owned)),
+        trace_state: cx
+            .trace()
+            .and_then(|trace| trace.state().map(str::to_owned)),
         idempotency_key: cx.idempotency_key().map(str::to_owned),
         ordering_key: head.ordering_key.as_deref().map(str::to_owned),
         subject: cx.caller().subject().map(str::to_owned),

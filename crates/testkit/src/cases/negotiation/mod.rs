@@ -41,9 +41,7 @@ async fn spoken_by_second(session: &Session) -> Checked<String> {
     let request = Echo2 {
         message: "which".to_owned(),
     };
-    let echoed: Echoed2 = session
-        .request::<_, _, SampleError>(ECHO, &request)
-        .await?;
+    let echoed: Echoed2 = session.request::<_, _, SampleError>(ECHO, &request).await?;
     Ok(echoed.by)
 }
 
@@ -99,7 +97,10 @@ async fn a_prerelease_is_spoken_by_who_names_it(stage: Arc<Stage>) -> Checked {
 async fn the_reply_is_stamped(stage: Arc<Stage>) -> Checked {
     stage.serve(&[Edition::V2, Edition::V1_4]).await?;
     let session = stage.session(Edition::V1_4)?;
-    check!(session.agreement().is_none(), "agreed before the first call");
+    check!(
+        session.agreement().is_none(),
+        "agreed before the first call"
+    );
     spoken(&session).await?;
     let stamp = session
         .agreement()
@@ -165,9 +166,7 @@ async fn fields_of_a_later_version_are_ignored(stage: Arc<Stage>) -> Checked {
         text: "old".to_owned(),
         number: 1,
     };
-    let before: Before = session
-        .request::<_, _, SampleError>(ECHO, &request)
-        .await?;
+    let before: Before = session.request::<_, _, SampleError>(ECHO, &request).await?;
     check_eq!(
         (before.text.as_str(), before.by.as_str()),
         ("old", "1.5.0"),
@@ -196,7 +195,9 @@ async fn a_lie_about_the_version_is_integrity(stage: Arc<Stage>) -> Checked {
         ),
         (
             Lie::Digest(other),
-            format!("conformance 1.4.0 means two contracts: the far side's is {other}, ours {own}; give the changed one a new version"),
+            format!(
+                "conformance 1.4.0 means two contracts: the far side's is {other}, ours {own}; give the changed one a new version"
+            ),
         ),
     ];
     for (lie, message) in lies {

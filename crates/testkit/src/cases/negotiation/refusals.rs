@@ -44,10 +44,7 @@ fn expected(requirement: &Requirement, operation: Name, offer: &Offer) -> Checke
             "the suite expects a refusal and would agree on {}",
             agreement.version
         ))),
-        Err(no_match) => Ok((
-            comparable(serde_json::to_value(&no_match)?),
-            no_match.retry,
-        )),
+        Err(no_match) => Ok((comparable(serde_json::to_value(&no_match)?), no_match.retry)),
     }
 }
 

@@ -1,0 +1,4 @@
+#[polywire::contract(version = "1.4.0")]
+trait Orders {}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[polywire::contract(name = "orders")]
+trait Orders {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#[polywire::payload]
+fn function() {}
+
+#[polywire::payload(open)]
+struct Argument {
+    sku: String,
+}
+
+fn main() {}
