@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::client::Calls;
+use crate::client::{Calls, Floors};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::publish::{Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark};
@@ -23,6 +23,7 @@ pub(crate) struct Broker {
     pub(crate) singles: Singles,
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
+    pub(crate) floors: Floors,
 }
 
 /// What makes the things that a message needs at the broker.
@@ -46,6 +47,7 @@ impl Broker {
             singles: Singles::new(publishing.clone()),
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
+            floors: Floors::default(),
             published: Topology::default(),
             consumed: Topology::default(),
             publishing,

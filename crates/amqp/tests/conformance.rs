@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use polywire_core::{Channel, Result};
-use polywire_testkit::{Ends, Factory, World, WorldOptions};
+use polywire_testkit::{Ends, Facilities, Factory, World, WorldOptions};
 
 struct Amqp;
 
@@ -23,6 +23,14 @@ impl Factory for Amqp {
             std::future::ready(transport.map(|transport| transport.open() as Arc<dyn Channel>))
         };
         Ends::meet(end.clone(), end).await
+    }
+
+    fn facilities(&self) -> Facilities {
+        Facilities {
+            // By the queue of its floor.
+            routed: true,
+            ..Facilities::default()
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use polywire_core::{
 };
 use tokio::time::timeout;
 
-use crate::factory::{World, WorldOptions};
+use crate::factory::{Facilities, World, WorldOptions};
 use crate::failure::{Checked, Failure, check_eq};
 use crate::sample::{CONTRACT, Edition, Probe, Sample, interaction};
 
@@ -21,6 +21,7 @@ pub(crate) struct Stage {
     world: Box<dyn World>,
     options: WorldOptions,
     patience: Duration,
+    facilities: Facilities,
     further: Mutex<Vec<Arc<dyn Channel>>>,
 }
 
@@ -33,13 +34,23 @@ pub(crate) struct Served {
 }
 
 impl Stage {
-    pub(crate) fn new(world: Box<dyn World>, options: WorldOptions, patience: Duration) -> Self {
+    pub(crate) fn new(
+        world: Box<dyn World>,
+        options: WorldOptions,
+        patience: Duration,
+        facilities: Facilities,
+    ) -> Self {
         Self {
             world,
             options,
             patience,
+            facilities,
             further: Mutex::default(),
         }
+    }
+
+    pub(crate) fn facilities(&self) -> Facilities {
+        self.facilities
     }
 
     pub(crate) fn options(&self) -> &WorldOptions {

@@ -162,6 +162,10 @@ impl Calls {
     /// `Unavailable` when the broker cannot be reached before the deadline, `Overloaded` when it reads nothing or as many
     /// calls are under way as may be. The handler did not run, unless the error says otherwise.
     pub(crate) async fn ask(&self, mut message: Outgoing, deadline: Instant) -> Result<Asked> {
+        if deadline <= Instant::now() {
+            return Err(Error::new(ErrorKind::DeadlineExceeded, "the deadline had passed before the call was sent")
+                .dispatched_as(Dispatched::No));
+        }
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             Error::new(ErrorKind::Overloaded, "as many calls are under way as may be: retry later")
         })?;

@@ -56,7 +56,10 @@ pub(crate) async fn ask_all(
         properties: BasicProperties::default().with_type(ASK.into()).with_delivery_mode(1),
         body: Bytes::new(),
     };
-    let mut asked = broker.calls.ask(question, deadline).await?;
+    let mut asked = match broker.calls.ask(question, deadline).await {
+        Err(error) if error.kind() == ErrorKind::DeadlineExceeded => return Err(none(contract)),
+        asked => asked?,
+    };
     let mut until = deadline;
     let mut answered = false;
     for _ in 0..REPLICAS {

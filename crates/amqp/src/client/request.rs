@@ -160,6 +160,9 @@ async fn command_floor(
     requirement: &Requirement,
     deadline: Instant,
 ) -> Result<Floor> {
+    if let Some(floor) = broker.floors.get(requirement, &message.head.interaction) {
+        return Ok(floor);
+    }
     let using = requirement.clone().using(message.head.interaction.clone());
     let look = deadline.min(Instant::now() + LOOK);
     let mut agreed = None;
@@ -173,7 +176,9 @@ async fn command_floor(
     })
     .await;
     if let Some(version) = agreed {
-        return Ok(floor_for(requirement, &version));
+        let floor = floor_for(requirement, &version);
+        broker.floors.keep(requirement, &message.head.interaction, &floor);
+        return Ok(floor);
     }
     match refused {
         // A newer replica may come and find it.
@@ -181,7 +186,7 @@ async fn command_floor(
         _ => {}
     }
     if let Err(error) = asked
-        && error.kind() != ErrorKind::Unavailable
+        && !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded)
     {
         return Err(error);
     }

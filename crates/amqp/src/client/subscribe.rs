@@ -128,7 +128,7 @@ async fn check(broker: &Broker, subscription: &Subscription) -> Result<()> {
     match (asked, refused) {
         _ if agreed => Ok(()),
         (_, Some(no_match)) => Err(no_match.into()),
-        (Err(error), None) if error.kind() == ErrorKind::Unavailable => {
+        (Err(error), None) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded) => {
             tracing::debug!(contract = %subscription.contract, %error, "subscribed before any provider is there");
             Ok(())
         }

@@ -140,11 +140,6 @@ impl Names {
         short(format!("{}contracts.control", self.prefix))
     }
 
-    /// The exchange where providers announce their offers to everybody.
-    pub(crate) fn offers_exchange(&self) -> Result<ShortString> {
-        short(format!("{}contracts.offers", self.prefix))
-    }
-
     /// A queue that belongs to this connection alone.
     pub(crate) fn own_queue(&self, purpose: &str) -> Result<ShortString> {
         let id: u64 = rand::random();

@@ -173,13 +173,6 @@ impl Plans {
         })
     }
 
-    pub(crate) fn offers_exchange(&self) -> Result<Declaration> {
-        Ok(Declaration::Exchange {
-            name: self.names.offers_exchange()?,
-            kind: ExchangeKind::Fanout,
-        })
-    }
-
     /// The arguments that all durable queues have.
     fn kept(&self) -> FieldTable {
         let mut arguments = FieldTable::default();

@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+pub(crate) mod proxy;
+pub(crate) mod raw;
+pub(crate) mod stage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +16,7 @@ use polywire_core::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// `Config`, saying how to get one: without a broker nothing here is tested, and that must be seen.
-pub fn broker() -> Result<BrokerUrl> {
+pub(crate) fn broker() -> Result<BrokerUrl> {
     match std::env::var("POLYWIRE_TEST_AMQP_URL") {
         Ok(url) => url.parse(),
         Err(_) => Err(Error::new(
@@ -23,7 +27,7 @@ pub fn broker() -> Result<BrokerUrl> {
 }
 
 /// Settings that share nothing with any other test at the same broker.
-pub fn config() -> Result<AmqpConfig> {
+pub(crate) fn config() -> Result<AmqpConfig> {
     let mut config = AmqpConfig::new(vec![broker()?]);
     config.namespace = Some(namespace());
     config.expire_unused = Some(Duration::from_secs(60));
@@ -32,11 +36,11 @@ pub fn config() -> Result<AmqpConfig> {
 }
 
 /// A prefix that no other test has, today or tomorrow.
-pub fn namespace() -> String {
+pub(crate) fn namespace() -> String {
     format!("t{}", polywire_core::MessageId::random())
 }
 
 /// A transport of its own connections.
-pub fn transport(config: &AmqpConfig) -> Result<Arc<AmqpTransport>> {
+pub(crate) fn transport(config: &AmqpConfig) -> Result<Arc<AmqpTransport>> {
     Ok(Arc::new(AmqpTransport::new(config.clone())?))
 }
