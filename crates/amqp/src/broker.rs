@@ -68,21 +68,40 @@ impl Broker {
     /// # Errors
     /// `Overloaded` when the broker refused it or did not read until the deadline, `Unavailable` when it did not answer, and
     /// what cannot be mended by waiting.
-    pub(crate) async fn put(&self, message: Outgoing, deadline: Instant, key: &str, plan: Plan<'_>) -> Result<Taken> {
-        self.persist(Way::Single, message, deadline, key, plan).await
+    pub(crate) async fn put(
+        &self,
+        message: Outgoing,
+        deadline: Instant,
+        key: &str,
+        plan: Plan<'_>,
+    ) -> Result<Taken> {
+        self.persist(Way::Single, message, deadline, key, plan)
+            .await
     }
 
     /// Publishes an event: confirmed, offered again until the deadline, to whichever groups there are.
     ///
     /// # Errors
     /// As [`put`](Self::put).
-    pub(crate) async fn publish(&self, message: Outgoing, deadline: Instant, plan: Plan<'_>) -> Result<()> {
+    pub(crate) async fn publish(
+        &self,
+        message: Outgoing,
+        deadline: Instant,
+        plan: Plan<'_>,
+    ) -> Result<()> {
         let exchange = message.exchange.clone();
-        self.persist(Way::Window, message, deadline, exchange.as_str(), plan).await?;
+        self.persist(Way::Window, message, deadline, exchange.as_str(), plan)
+            .await?;
         Ok(())
     }
 
-    async fn prepare(&self, missing: bool, deadline: Instant, key: &str, plan: Plan<'_>) -> Result<()> {
+    async fn prepare(
+        &self,
+        missing: bool,
+        deadline: Instant,
+        key: &str,
+        plan: Plan<'_>,
+    ) -> Result<()> {
         if key.is_empty() {
             return Ok(());
         }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use async_trait::async_trait;
 use polywire_contract::{Name, Offer};
 use polywire_core::{
-    Capability, Channel, Deliveries, Dispatched, Health, Letters, Message, Receipt, Reply, Result, Service, Subscription,
+    Capability, Channel, Deliveries, Dispatched, Health, Letters, Message, Receipt, Reply, Result,
+    Service, Subscription,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -85,10 +86,14 @@ impl Channel for AmqpChannel {
             match link.state() {
                 State::Up(live) => {
                     if let Some(why) = live.blocked() {
-                        return Health::Degraded(format!("the broker takes nothing for now: {why}"));
+                        return Health::Degraded(format!(
+                            "the broker takes nothing for now: {why}"
+                        ));
                     }
                 }
-                State::Down(None) => return Health::Degraded("not connected to the broker yet".to_owned()),
+                State::Down(None) => {
+                    return Health::Degraded("not connected to the broker yet".to_owned());
+                }
                 State::Down(Some(error)) | State::Refused(error) => {
                     return Health::Degraded(error.message().to_owned());
                 }
@@ -101,12 +106,14 @@ impl Channel for AmqpChannel {
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         self.open()?;
         let deadline = Instant::now() + self.broker.config.connect_timeout;
-        self.until_closed(client::ask(&self.broker, contract, deadline)).await
+        self.until_closed(client::ask(&self.broker, contract, deadline))
+            .await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         self.open()?;
-        self.until_closed(client::call(&self.broker, message, &self.stamps)).await
+        self.until_closed(client::call(&self.broker, message, &self.stamps))
+            .await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
@@ -116,13 +123,19 @@ impl Channel for AmqpChannel {
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         self.open()?;
-        self.until_closed(client::publish(&self.broker, message)).await
+        self.until_closed(client::publish(&self.broker, message))
+            .await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         self.open()?;
         let (contract, event) = (subscription.contract.clone(), subscription.event.clone());
-        let joined = client::subscribe(self.broker.clone(), self.gone.clone(), self.closing.clone(), subscription);
+        let joined = client::subscribe(
+            self.broker.clone(),
+            self.gone.clone(),
+            self.closing.clone(),
+            subscription,
+        );
         let (deliveries, origin) = self.until_closed(joined).await?;
         self.shelves.know_group(contract, event, origin);
         Ok(deliveries)

@@ -94,7 +94,10 @@ impl AmqpConfig {
     pub fn read(section: &Section, connection_name: &str) -> Option<Self> {
         let mut sound = true;
         let mut urls = Vec::new();
-        for text in section.require("url", section.list("url")).unwrap_or_default() {
+        for text in section
+            .require("url", section.list("url"))
+            .unwrap_or_default()
+        {
             match text.parse::<BrokerUrl>() {
                 Ok(url) => urls.push(url),
                 Err(error) => {
@@ -114,9 +117,8 @@ impl AmqpConfig {
         };
         let default = Self::new(urls);
         let second = Duration::from_millis(100)..=Duration::from_secs(3600);
-        let time = |key: &str, default: Duration| {
-            section.duration(key, second.clone()).unwrap_or(default)
-        };
+        let time =
+            |key: &str, default: Duration| section.duration(key, second.clone()).unwrap_or(default);
         let queue_type = match section.one_of("queue_type", &["quorum", "classic"]) {
             Some("classic") => QueueType::Classic,
             _ => QueueType::Quorum,
@@ -131,7 +133,10 @@ impl AmqpConfig {
             namespace,
             queue_type,
             heartbeat: section
-                .duration("heartbeat", Duration::from_secs(1)..=Duration::from_secs(600))
+                .duration(
+                    "heartbeat",
+                    Duration::from_secs(1)..=Duration::from_secs(600),
+                )
                 .unwrap_or(default.heartbeat),
             connect_timeout: time("connect_timeout", default.connect_timeout),
             publish_timeout: time("publish_timeout", default.publish_timeout),
@@ -153,7 +158,10 @@ impl AmqpConfig {
         };
         section.finish();
         if config.tls.is_some() && !config.urls.iter().any(BrokerUrl::is_tls) && sound {
-            section.mistake("tls", "certificates without an amqps url: write amqps://, usually on port 5671");
+            section.mistake(
+                "tls",
+                "certificates without an amqps url: write amqps://, usually on port 5671",
+            );
             sound = false;
         }
         sound.then_some(config)

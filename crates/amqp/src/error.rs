@@ -81,10 +81,7 @@ pub(crate) fn inequivalent(error: &lapin::Error) -> Option<Error> {
     ) {
         return None;
     }
-    Some(Error::new(
-        ErrorKind::Config,
-        difference(&plain(error)),
-    ))
+    Some(Error::new(ErrorKind::Config, difference(&plain(error))))
 }
 
 fn difference(text: &str) -> String {
@@ -95,7 +92,9 @@ fn difference(text: &str) -> String {
     let argument = between("inequivalent arg '", "'");
     let place = between("' for ", " in vhost").map(|place| place.replace('\'', "\""));
     let sides = text.split_once(": received ").map(|(_, sides)| {
-        sides.split_once(" but current is ").unwrap_or((sides, "another"))
+        sides
+            .split_once(" but current is ")
+            .unwrap_or((sides, "another"))
     });
     match (argument, place, sides) {
         (Some(argument), Some(place), Some((ours, theirs))) => format!(

@@ -75,8 +75,10 @@ impl Shelves {
 
     pub(crate) fn know_service(&self, contract: Name) -> Result<()> {
         let names = &self.broker.plans.names;
-        let (dead, parked) =
-            (names.command_shelf(&contract, Shelf::Dead)?, names.command_shelf(&contract, Shelf::Parked)?);
+        let (dead, parked) = (
+            names.command_shelf(&contract, Shelf::Dead)?,
+            names.command_shelf(&contract, Shelf::Parked)?,
+        );
         self.know(Place {
             contract,
             event: None,
@@ -104,7 +106,15 @@ impl Shelves {
     }
 
     /// Looks for a letter; what is found is held on the channel until that is closed.
-    async fn find(&self, live: &Live, channel: &Channel, place: &Place, shelf: Shelf, group: &str, id: &MessageId) -> Result<Option<BasicGetMessage>> {
+    async fn find(
+        &self,
+        live: &Live,
+        channel: &Channel,
+        place: &Place,
+        shelf: Shelf,
+        group: &str,
+        id: &MessageId,
+    ) -> Result<Option<BasicGetMessage>> {
         for _ in 0..MAX_LOOK {
             let Some(message) = take(live, channel, place.queue(shelf)).await? else {
                 return Ok(None);
@@ -136,7 +146,11 @@ impl Shelves {
                     self.replay_one(message).await?;
                 }
                 let options = BasicAckOptions { multiple: false };
-                live.step("taking a letter off its shelf", channel.basic_ack(tag, options)).await?;
+                live.step(
+                    "taking a letter off its shelf",
+                    channel.basic_ack(tag, options),
+                )
+                .await?;
                 close(&live, &channel).await;
                 return Ok(true);
             }
@@ -150,7 +164,10 @@ impl Shelves {
         let delivery = message.delivery;
         let table = delivery.properties.headers().clone().unwrap_or_default();
         let origin = origin(&table).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidPayload, "the letter does not say which queue it came from: it can only be discarded")
+            Error::new(
+                ErrorKind::InvalidPayload,
+                "the letter does not say which queue it came from: it can only be discarded",
+            )
         })?;
         let mut fresh = FieldTable::default();
         for (key, value) in table.inner() {
@@ -172,11 +189,17 @@ impl Shelves {
         let outgoing = Outgoing {
             exchange: ShortString::default(),
             key: short(origin.clone())?,
-            properties: delivery.properties.with_headers(Headers::from_table(fresh).finish()?),
+            properties: delivery
+                .properties
+                .with_headers(Headers::from_table(fresh).finish()?),
             body: delivery.data.into(),
         };
         let deadline = Instant::now() + self.broker.config.publish_timeout;
-        match self.broker.put(outgoing, deadline, "", &|| Ok(Vec::new())).await? {
+        match self
+            .broker
+            .put(outgoing, deadline, "", &|| Ok(Vec::new()))
+            .await?
+        {
             Taken::Yes => Ok(()),
             Taken::NoRoute => Err(Error::new(
                 ErrorKind::Unroutable,
@@ -186,11 +209,17 @@ impl Shelves {
     }
 }
 
-async fn take(live: &Live, channel: &Channel, queue: &ShortString) -> Result<Option<BasicGetMessage>> {
+async fn take(
+    live: &Live,
+    channel: &Channel,
+    queue: &ShortString,
+) -> Result<Option<BasicGetMessage>> {
     let get = channel.basic_get(queue.clone(), BasicGetOptions { no_ack: false });
     match live.raw_step("reading a shelf", get).await? {
         Ok(message) => Ok(message),
-        Err(error) => Err(missing(&error).unwrap_or_else(|| crate::error::lost("reading a shelf", &error))),
+        Err(error) => {
+            Err(missing(&error).unwrap_or_else(|| crate::error::lost("reading a shelf", &error)))
+        }
     }
 }
 
@@ -200,8 +229,11 @@ fn missing(error: &lapin::Error) -> Option<Error> {
     let lapin::ErrorKind::ProtocolError(protocol) = error.kind() else {
         return None;
     };
-    matches!(protocol.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
-        .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
+    matches!(
+        protocol.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
+    )
+    .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
 }
 
 fn is_missing(error: &Error) -> bool {
@@ -225,34 +257,57 @@ fn origin(table: &FieldTable) -> Option<String> {
 fn letter(place: &Place, properties: &BasicProperties, body: Bytes) -> Letter {
     let empty = FieldTable::default();
     let table = properties.headers().as_ref().unwrap_or(&empty);
-    let kind = if place.event.is_some() { Kind::Event } else { Kind::Command };
+    let kind = if place.event.is_some() {
+        Kind::Event
+    } else {
+        Kind::Command
+    };
     let expected = Expected {
         kind,
         contract: &place.contract,
         interaction: place.event.as_ref(),
         range: None,
     };
-    let head = read_head(properties, &expected, &Stamps::default(), Some(&Requirements::default()));
+    let head = read_head(
+        properties,
+        &expected,
+        &Stamps::default(),
+        Some(&Requirements::default()),
+    );
     let head = head.unwrap_or_else(|_| {
-        let interaction = place.event.clone().or_else(|| properties.kind().as_ref()?.as_str().parse().ok());
+        let interaction = place
+            .event
+            .clone()
+            .or_else(|| properties.kind().as_ref()?.as_str().parse().ok());
         let interaction = interaction.unwrap_or(Name::from_static("unknown"));
         let mut head = polywire_core::Head::new(kind, place.contract.clone(), interaction);
-        if let Some(id) = properties.message_id().as_ref().and_then(|id| MessageId::parse(id.as_str()).ok()) {
+        if let Some(id) = properties
+            .message_id()
+            .as_ref()
+            .and_then(|id| MessageId::parse(id.as_str()).ok())
+        {
             head.id = id;
         }
         head
     });
-    let group = place.group.clone().unwrap_or_else(|| format!("commands.{}", head.interaction));
-    let reason = field(table, names::REASON).unwrap_or_else(|| match field(table, "x-first-death-reason").as_deref() {
-        Some("delivery_limit") => format!("came back unsettled {} times", head.attempt),
-        Some(other) => format!("the broker gave it up: {other}"),
-        None => "not said".to_owned(),
+    let group = place
+        .group
+        .clone()
+        .unwrap_or_else(|| format!("commands.{}", head.interaction));
+    let reason = field(table, names::REASON).unwrap_or_else(|| {
+        match field(table, "x-first-death-reason").as_deref() {
+            Some("delivery_limit") => format!("came back unsettled {} times", head.attempt),
+            Some(other) => format!("the broker gave it up: {other}"),
+            None => "not said".to_owned(),
+        }
     });
     let at = match table.inner().get(names::LAST_FAILURE) {
         Some(AMQPValue::LongLongInt(milliseconds)) => u64::try_from(*milliseconds).ok(),
         _ => None,
     };
-    let at = at.map_or(SystemTime::UNIX_EPOCH, |at| SystemTime::UNIX_EPOCH + Duration::from_millis(at));
+    let at = at.map_or(SystemTime::UNIX_EPOCH, |at| {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(at)
+    });
     Letter {
         head,
         body,
@@ -273,7 +328,11 @@ impl Letters for Shelves {
             while letters.len() < limit {
                 match take(&live, &channel, place.queue(shelf)).await {
                     Ok(Some(message)) => {
-                        letters.push(letter(&place, &message.delivery.properties, message.delivery.data.into()));
+                        letters.push(letter(
+                            &place,
+                            &message.delivery.properties,
+                            message.delivery.data.into(),
+                        ));
                     }
                     Ok(None) => break,
                     Err(error) if is_missing(&error) => break,

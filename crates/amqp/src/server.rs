@@ -31,7 +31,11 @@ impl Serving {
     ///
     /// # Errors
     /// What waiting cannot mend.
-    pub(crate) async fn start(broker: Arc<Broker>, gone: Arc<Gone>, service: Arc<Service>) -> Result<Self> {
+    pub(crate) async fn start(
+        broker: Arc<Broker>,
+        gone: Arc<Gone>,
+        service: Arc<Service>,
+    ) -> Result<Self> {
         let floors = floors(&service);
         let stop = CancellationToken::new();
         let running = Arc::new(Running::default());
@@ -96,12 +100,18 @@ impl Drop for Serving {
 }
 
 fn has(service: &Service, kind: Kind) -> bool {
-    let mut interactions = service.contracts().flat_map(|contract| contract.interactions());
+    let mut interactions = service
+        .contracts()
+        .flat_map(|contract| contract.interactions());
     interactions.any(|interaction| Kind::from(interaction.kind) == kind)
 }
 
 fn floors(service: &Service) -> Vec<Floor> {
-    let live = service.offer().versions().iter().filter(|offered| offered.status != Status::Withdrawn);
+    let live = service
+        .offer()
+        .versions()
+        .iter()
+        .filter(|offered| offered.status != Status::Withdrawn);
     let mut floors: Vec<Floor> = Vec::new();
     for floor in live.flat_map(|offered| served(&offered.version)) {
         if !floors.contains(&floor) {

@@ -74,7 +74,11 @@ impl AmqpTransport {
     }
 
     fn opened(&self) -> Vec<Arc<AmqpChannel>> {
-        self.channels.lock().iter().filter_map(Weak::upgrade).collect()
+        self.channels
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 }
 

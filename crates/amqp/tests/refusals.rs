@@ -15,10 +15,17 @@ use support::stage::{provider, session, subscribe, within};
 async fn a_wrong_password_is_told_at_once_and_never_shown() {
     let mut config = support::config().unwrap();
     let address = support::proxy::broker_address();
-    config.urls = vec![format!("amqp://guest:hunter2@{address}/%2f").parse().unwrap()];
+    config.urls = vec![
+        format!("amqp://guest:hunter2@{address}/%2f")
+            .parse()
+            .unwrap(),
+    ];
     let channel = support::transport(&config).unwrap().open();
     let start = Instant::now();
-    let error = session(&channel, "^1.4", Duration::from_secs(20)).call(interaction::ECHO, "{}".into()).await.unwrap_err();
+    let error = session(&channel, "^1.4", Duration::from_secs(20))
+        .call(interaction::ECHO, "{}".into())
+        .await
+        .unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
     assert!(error.to_string().contains("refused the login"), "{error}");
@@ -31,7 +38,11 @@ async fn a_wrong_password_is_told_at_once_and_never_shown() {
 async fn a_wrong_vhost_is_told_at_once() {
     let mut config = support::config().unwrap();
     let address = support::proxy::broker_address();
-    config.urls = vec![format!("amqp://guest:guest@{address}/nowhere").parse().unwrap()];
+    config.urls = vec![
+        format!("amqp://guest:guest@{address}/nowhere")
+            .parse()
+            .unwrap(),
+    ];
     let channel = support::transport(&config).unwrap().open();
     let error = subscribe(&channel, "billing", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
@@ -67,7 +78,10 @@ async fn a_full_queue_is_overloaded_at_the_deadline() {
         }
     }
     let error = refused.unwrap();
-    assert!([ErrorKind::Overloaded, ErrorKind::DeadlineExceeded].contains(&error.kind()), "{error:?}");
+    assert!(
+        [ErrorKind::Overloaded, ErrorKind::DeadlineExceeded].contains(&error.kind()),
+        "{error:?}"
+    );
 }
 
 /// A generator of bytes, the same on every run.
@@ -89,8 +103,18 @@ impl Noise {
 
 fn hostile(noise: &mut Noise) -> BasicProperties {
     let keys = [
-        "contract", "contract-version", "contract-require", "contract-digest", "contract-attempt", "contract-returns",
-        "contract-token", "traceparent", "contract-meta-a", "contract-meta-\u{7f}", "cloudEvents_id", "x-delivery-count",
+        "contract",
+        "contract-version",
+        "contract-require",
+        "contract-digest",
+        "contract-attempt",
+        "contract-returns",
+        "contract-token",
+        "traceparent",
+        "contract-meta-a",
+        "contract-meta-\u{7f}",
+        "cloudEvents_id",
+        "x-delivery-count",
     ];
     let mut headers = FieldTable::default();
     for key in keys {
@@ -115,7 +139,9 @@ fn hostile(noise: &mut Noise) -> BasicProperties {
         properties = properties.with_message_id("a\nb".into());
     }
     if noise.next() % 2 == 0 {
-        properties = properties.with_expiration("600000".into()).with_reply_to("nobody".into());
+        properties = properties
+            .with_expiration("600000".into())
+            .with_reply_to("nobody".into());
     }
     properties
 }
@@ -128,17 +154,42 @@ async fn hostile_messages_are_set_aside() {
     let provider = provider(&config, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let client = session(&channel, "^1.4", Duration::from_secs(20));
-    let mut events = client.subscribe::<Happening>(interaction::HAPPENED, "billing").await.unwrap();
+    let mut events = client
+        .subscribe::<Happening>(interaction::HAPPENED, "billing")
+        .await
+        .unwrap();
     let namespace = config.namespace.clone().unwrap();
     let raw = support::raw::Raw::connect().await;
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     for _ in 0..EACH {
         let body = noise.bytes(300);
-        raw.publish(&format!("{namespace}.evt.conformance"), "v1.happened", hostile(&mut noise), &body).await;
-        raw.publish("", &format!("{namespace}.cmd.conformance.v1.0"), hostile(&mut noise), &body).await;
-        raw.publish("", &format!("{namespace}.call.conformance.v1.0"), hostile(&mut noise), &body).await;
+        raw.publish(
+            &format!("{namespace}.evt.conformance"),
+            "v1.happened",
+            hostile(&mut noise),
+            &body,
+        )
+        .await;
+        raw.publish(
+            "",
+            &format!("{namespace}.cmd.conformance.v1.0"),
+            hostile(&mut noise),
+            &body,
+        )
+        .await;
+        raw.publish(
+            "",
+            &format!("{namespace}.call.conformance.v1.0"),
+            hostile(&mut noise),
+            &body,
+        )
+        .await;
     }
-    provider.publisher(Edition::V1_4).publish::<Happened1>(&Happening::number(7)).await.unwrap();
+    provider
+        .publisher(Edition::V1_4)
+        .publish::<Happened1>(&Happening::number(7))
+        .await
+        .unwrap();
     let good = within("the good event", events.next()).await.unwrap();
     assert_eq!(good.event.number, 7);
     good.ack().await.unwrap();
@@ -159,13 +210,27 @@ async fn hostile_messages_are_set_aside() {
             .await
         }
     };
-    for letters in [set_aside(&channel).await, set_aside(&provider.channel).await] {
+    for letters in [
+        set_aside(&channel).await,
+        set_aside(&provider.channel).await,
+    ] {
         assert_eq!(letters.len(), EACH);
-        assert!(letters.iter().all(|letter| !letter.reason.is_empty() && letter.reason != "not said"));
+        assert!(
+            letters
+                .iter()
+                .all(|letter| !letter.reason.is_empty() && letter.reason != "not said")
+        );
     }
     assert_eq!(provider.channel.health(), polywire_core::Health::Ready);
-    client.command(interaction::NOTE, &polywire_testkit::sample::Note::done(1)).await.unwrap();
-    provider.probe.until("the good command", |log| log.finished >= 1).await.unwrap();
+    client
+        .command(interaction::NOTE, &polywire_testkit::sample::Note::done(1))
+        .await
+        .unwrap();
+    provider
+        .probe
+        .until("the good command", |log| log.finished >= 1)
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,9 +239,15 @@ async fn headers_beyond_a_frame_are_refused_here() {
     let provider = provider(&config, &[Edition::V1_4]).await;
     let options = polywire_core::CallOptions::new().idempotency_key("k".repeat(200_000));
     let client = session(&provider.channel, "^1.4", Duration::from_secs(10)).with(options);
-    let error = client.call(interaction::ECHO, "{}".into()).await.unwrap_err();
+    let error = client
+        .call(interaction::ECHO, "{}".into())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
-    let error = client.command(interaction::NOTE, &polywire_testkit::sample::Note::done(1)).await.unwrap_err();
+    let error = client
+        .command(interaction::NOTE, &polywire_testkit::sample::Note::done(1))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
     assert_eq!(provider.channel.health(), polywire_core::Health::Ready);
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use polywire_contract::{Name, Requirement};
 use polywire_core::{
-    Capability, Channel, Deliveries, Delivery, Head, Kind, Letter, Letters, Message, MessageId, Policy,
-    Publisher, Result, Service, Session, Shelf, Subscription, Versions,
+    Capability, Channel, Deliveries, Delivery, Head, Kind, Letter, Letters, Message, MessageId,
+    Policy, Publisher, Result, Service, Session, Shelf, Subscription, Versions,
 };
 use tokio::time::timeout;
 
@@ -211,9 +211,7 @@ impl Stage {
         let ends = [self.provider().letters(), self.consumer().letters()];
         let ends: Vec<_> = ends.into_iter().flatten().collect();
         if ends.is_empty() {
-            return Err(Failure::new(
-                "neither end can reach the messages set aside",
-            ));
+            return Err(Failure::new("neither end can reach the messages set aside"));
         }
         Ok(Arc::new(BothEnds(ends)))
     }
@@ -260,7 +258,8 @@ impl Letters for BothEnds {
         let mut all: Vec<Letter> = Vec::new();
         for end in &self.0 {
             for letter in end.list(shelf, limit).await? {
-                let same = |known: &Letter| known.group == letter.group && known.head.id == letter.head.id;
+                let same =
+                    |known: &Letter| known.group == letter.group && known.head.id == letter.head.id;
                 if !all.iter().any(same) {
                     all.push(letter);
                 }

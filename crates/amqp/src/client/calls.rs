@@ -141,7 +141,8 @@ impl Line {
             return;
         };
         for message in returned {
-            self.waiting.hand(correlated(&message.properties), Answer::NoRoute);
+            self.waiting
+                .hand(correlated(&message.properties), Answer::NoRoute);
         }
     }
 }
@@ -163,11 +164,17 @@ impl Calls {
     /// calls are under way as may be. The handler did not run, unless the error says otherwise.
     pub(crate) async fn ask(&self, mut message: Outgoing, deadline: Instant) -> Result<Asked> {
         if deadline <= Instant::now() {
-            return Err(Error::new(ErrorKind::DeadlineExceeded, "the deadline had passed before the call was sent")
-                .dispatched_as(Dispatched::No));
+            return Err(Error::new(
+                ErrorKind::DeadlineExceeded,
+                "the deadline had passed before the call was sent",
+            )
+            .dispatched_as(Dispatched::No));
         }
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
-            Error::new(ErrorKind::Overloaded, "as many calls are under way as may be: retry later")
+            Error::new(
+                ErrorKind::Overloaded,
+                "as many calls are under way as may be: retry later",
+            )
         })?;
         let line = self.line(deadline).await?;
         wait_until_read(&line.opened.live, deadline).await?;
@@ -229,8 +236,12 @@ impl Calls {
                 no_ack: true,
                 ..BasicConsumeOptions::default()
             };
-            let consume =
-                channel.basic_consume(REPLY_TO.into(), ShortString::default(), options, FieldTable::default());
+            let consume = channel.basic_consume(
+                REPLY_TO.into(),
+                ShortString::default(),
+                options,
+                FieldTable::default(),
+            );
             let consumer = live.step("waiting for replies", consume).await?;
             let line = Arc::new(Line {
                 opened: Opened { live, channel },
@@ -251,7 +262,9 @@ impl Calls {
     }
 
     fn usable(&self) -> Option<Arc<Line>> {
-        self.current.load_full().filter(|line| line.opened.is_usable())
+        self.current
+            .load_full()
+            .filter(|line| line.opened.is_usable())
     }
 }
 
@@ -265,7 +278,8 @@ async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
         };
         let Some(Ok(reply)) = reply else { break };
         let id = correlated(&reply.properties);
-        line.waiting.hand(id, Answer::Reply(reply.properties, reply.data.into()));
+        line.waiting
+            .hand(id, Answer::Reply(reply.properties, reply.data.into()));
     }
     // Dropping their senders tells those who wait.
     line.waiting.calls.lock().clear();
@@ -290,7 +304,13 @@ impl Calls {
             properties = properties.with_message_id(id.clone());
         }
         Ok(async move {
-            let publish = channel.basic_publish(exchange, key, BasicPublishOptions::default(), &[], properties);
+            let publish = channel.basic_publish(
+                exchange,
+                key,
+                BasicPublishOptions::default(),
+                &[],
+                properties,
+            );
             if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LOOK, publish).await {
                 tracing::debug!(%error, "a provider was not told that a call is given up");
             }

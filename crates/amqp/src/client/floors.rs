@@ -42,6 +42,7 @@ impl Floors {
             until: Instant::now() + FRESH,
             _requirement: requirement.clone(),
         };
-        self.0.insert((requirement.address(), command.clone()), agreed);
+        self.0
+            .insert((requirement.address(), command.clone()), agreed);
     }
 }

@@ -48,12 +48,16 @@ pub(crate) async fn ask_all(
     let exchange = broker.plans.names.control_exchange()?;
     broker
         .published
-        .ensure(&live, exchange.as_str(), &|| Ok(vec![broker.plans.control_exchange()?]))
+        .ensure(&live, exchange.as_str(), &|| {
+            Ok(vec![broker.plans.control_exchange()?])
+        })
         .await?;
     let question = Outgoing {
         exchange,
         key: short(contract.as_str())?,
-        properties: BasicProperties::default().with_type(ASK.into()).with_delivery_mode(1),
+        properties: BasicProperties::default()
+            .with_type(ASK.into())
+            .with_delivery_mode(1),
         body: Bytes::new(),
     };
     let mut asked = match broker.calls.ask(question, deadline).await {
@@ -73,7 +77,9 @@ pub(crate) async fn ask_all(
                 }
             }
             Err(error) if error.kind() == ErrorKind::DeadlineExceeded && answered => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::DeadlineExceeded => return Err(none(contract)),
+            Err(error) if error.kind() == ErrorKind::DeadlineExceeded => {
+                return Err(none(contract));
+            }
             Err(error) => return Err(error.dispatched_as(Dispatched::No)),
         }
     }

@@ -25,7 +25,10 @@ fn required_of(message: &Message) -> Result<&Requirement> {
     message.head.requirement.as_ref().ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidPayload,
-            format!("a {} states the versions it requires, such as ^1.2", message.head.kind),
+            format!(
+                "a {} states the versions it requires, such as ^1.2",
+                message.head.kind
+            ),
         )
     })
 }
@@ -36,7 +39,10 @@ fn required_of(message: &Message) -> Result<&Requirement> {
 /// What the provider decided; `NoMatch` or `Unavailable` at once when none there would take it.
 pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> Result<Reply> {
     let requirement = required_of(&message)?.clone();
-    let deadline = message.head.deadline.unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = message
+        .head
+        .deadline
+        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
     let properties = write_request(&message.head)?;
     let contract = &message.head.contract;
     let mut spans = false;
@@ -45,13 +51,18 @@ pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> 
             spans = true;
             break;
         };
-        if let Some(reply) = try_call(broker, &message, &floor, &properties, deadline, stamps).await? {
+        if let Some(reply) =
+            try_call(broker, &message, &floor, &properties, deadline, stamps).await?
+        {
             return Ok(reply);
         }
     }
     // Nobody took it, or only an offer tells the floor: the offer also says why.
     let offer = ask(broker, contract, deadline).await?;
-    let agreement = negotiate(&requirement.clone().using(message.head.interaction.clone()), &offer)?;
+    let agreement = negotiate(
+        &requirement.clone().using(message.head.interaction.clone()),
+        &offer,
+    )?;
     let floor = if spans {
         Floor::of(&agreement.version)
     } else {
@@ -81,7 +92,10 @@ async fn try_call(
     stamps: &Stamps,
 ) -> Result<Option<Reply>> {
     let contract = &message.head.contract;
-    let left = deadline.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+    let left = deadline
+        .saturating_duration_since(Instant::now())
+        .as_micros()
+        .div_ceil(1000);
     let request = Outgoing {
         exchange: ShortString::default(),
         key: broker.plans.names.call_queue(contract, floor)?,
@@ -116,12 +130,20 @@ struct UnderWay<'a> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let Some(asked) = self.asked.take() else { return };
+        let Some(asked) = self.asked.take() else {
+            return;
+        };
         if self.deadline <= Instant::now() {
             return;
         }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let Ok(notice) = self.broker.calls.cancellation(&asked, &self.broker.plans.names, self.contract) else {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let Ok(notice) =
+            self.broker
+                .calls
+                .cancellation(&asked, &self.broker.plans.names, self.contract)
+        else {
             return;
         };
         runtime.spawn(notice);
@@ -134,7 +156,10 @@ impl Drop for UnderWay<'_> {
 /// `NoMatch` when providers are there and no newer replica of any of them could ever run it; `Overloaded`; `Unavailable`.
 pub(crate) async fn send(broker: &Broker, message: Message) -> Result<Receipt> {
     let requirement = required_of(&message)?.clone();
-    let deadline = message.head.deadline.unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = message
+        .head
+        .deadline
+        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
     let contract = message.head.contract.clone();
     let floor = command_floor(broker, &message, &requirement, deadline).await?;
     let queue = broker.plans.names.command_queue(&contract, &floor)?;
@@ -145,7 +170,10 @@ pub(crate) async fn send(broker: &Broker, message: Message) -> Result<Receipt> {
         body: message.body,
     };
     let plan = || broker.plans.commands(&contract, &floor);
-    match broker.put(outgoing, deadline, queue.as_str(), &plan).await? {
+    match broker
+        .put(outgoing, deadline, queue.as_str(), &plan)
+        .await?
+    {
         Taken::Yes => Ok(Receipt::new(message.head.id, None)),
         Taken::NoRoute => Err(Error::new(
             ErrorKind::Unroutable,
@@ -177,7 +205,9 @@ async fn command_floor(
     .await;
     if let Some(version) = agreed {
         let floor = floor_for(requirement, &version);
-        broker.floors.keep(requirement, &message.head.interaction, &floor);
+        broker
+            .floors
+            .keep(requirement, &message.head.interaction, &floor);
         return Ok(floor);
     }
     match refused {
@@ -214,7 +244,9 @@ pub(crate) async fn publish(broker: &Broker, message: Message) -> Result<Receipt
             "an event states the version at which it is published",
         ));
     };
-    let deadline = head.deadline.unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = head
+        .deadline
+        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
     let outgoing = Outgoing {
         exchange: broker.plans.names.event_exchange(&head.contract)?,
         key: Names::event_key(Track::of(&stamp.version), &head.interaction)?,
@@ -224,5 +256,8 @@ pub(crate) async fn publish(broker: &Broker, message: Message) -> Result<Receipt
     let contract = head.contract.clone();
     let plan = || Ok(vec![broker.plans.event_exchange(&contract)?]);
     broker.publish(outgoing, deadline, &plan).await?;
-    Ok(Receipt::new(message.head.id.clone(), message.head.stamp.clone()))
+    Ok(Receipt::new(
+        message.head.id.clone(),
+        message.head.stamp.clone(),
+    ))
 }

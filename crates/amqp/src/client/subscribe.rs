@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::stream;
 use polywire_contract::{Name, Track, negotiate};
 use polywire_core::{
-    Deliveries, Delivery, ErrorKind, Head, Kind, MessageId, Result, Shelf, Subscription, Verdict, too_large,
+    Deliveries, Delivery, ErrorKind, Head, Kind, MessageId, Result, Shelf, Subscription, Verdict,
+    too_large,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,11 @@ pub(crate) async fn subscribe(
 ) -> Result<(Deliveries, Origin)> {
     let mut tracks = subscription.requirement.tracks();
     tracks.sort();
-    let spans = subscription.requirement.ranges().iter().any(|range| range.track().is_none());
+    let spans = subscription
+        .requirement
+        .ranges()
+        .iter()
+        .any(|range| range.track().is_none());
     if spans {
         tracks.clear();
     }
@@ -51,7 +56,10 @@ pub(crate) async fn subscribe(
         queue: queue.clone(),
         dead: names.group_shelf(&name, Shelf::Dead)?,
         parked: names.group_shelf(&name, Shelf::Parked)?,
-        group: subscription.group.as_ref().map_or_else(|| "alone".to_owned(), ToString::to_string),
+        group: subscription
+            .group
+            .as_ref()
+            .map_or_else(|| "alone".to_owned(), ToString::to_string),
         commands: false,
     };
     let plan = Plan {
@@ -99,8 +107,11 @@ fn group_plan(
     tracks: Vec<Track>,
     queue: lapin::types::ShortString,
 ) -> Declare {
-    let (contract, event, group) =
-        (subscription.contract.clone(), subscription.event.clone(), subscription.group.clone());
+    let (contract, event, group) = (
+        subscription.contract.clone(),
+        subscription.event.clone(),
+        subscription.group.clone(),
+    );
     Box::new(move || {
         let name = GroupName {
             contract: &contract,
@@ -114,21 +125,31 @@ fn group_plan(
 
 /// Whether any provider that is there offers the event; one that fits is enough, during a deployment the others follow.
 async fn check(broker: &Broker, subscription: &Subscription) -> Result<()> {
-    let using = subscription.requirement.clone().using(subscription.event.clone());
+    let using = subscription
+        .requirement
+        .clone()
+        .using(subscription.event.clone());
     let mut refused = None;
     let mut agreed = false;
-    let asked = ask_all(broker, &subscription.contract, Instant::now() + LOOK, |offer| {
-        match negotiate(&using, &offer) {
-            Ok(_) => agreed = true,
-            Err(no_match) => refused = Some(no_match),
-        }
-        agreed
-    })
+    let asked = ask_all(
+        broker,
+        &subscription.contract,
+        Instant::now() + LOOK,
+        |offer| {
+            match negotiate(&using, &offer) {
+                Ok(_) => agreed = true,
+                Err(no_match) => refused = Some(no_match),
+            }
+            agreed
+        },
+    )
     .await;
     match (asked, refused) {
         _ if agreed => Ok(()),
         (_, Some(no_match)) => Err(no_match.into()),
-        (Err(error), None) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded) => {
+        (Err(error), None)
+            if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded) =>
+        {
             tracing::debug!(contract = %subscription.contract, %error, "subscribed before any provider is there");
             Ok(())
         }
@@ -144,7 +165,9 @@ struct Alone {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         let (broker, queue) = (self.broker.clone(), self.queue.clone());
         runtime.spawn(async move {
             if let crate::connection::State::Up(live) = broker.consuming.state() {

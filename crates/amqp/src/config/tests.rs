@@ -34,18 +34,33 @@ fn passwords_are_never_shown() {
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     let error = read("[transport.amqp]\nurl = \"http://user:hunter2@host\"\n").unwrap_err();
     assert!(!error.contains("hunter2"), "{error}");
-    assert!(error.contains("is no broker url: Invalid AMQP scheme: http"), "{error}");
+    assert!(
+        error.contains("is no broker url: Invalid AMQP scheme: http"),
+        "{error}"
+    );
 }
 
 #[test]
 fn what_contradicts_is_a_mistake() {
     for (text, expected) in [
         ("", "url"),
-        ("url = \"amqp://h/?auth_mechanism=external\"", "needs a client certificate, and so amqps"),
-        ("url = \"amqp://h/?auth_mechanism=anonymous\"", "auth_mechanism=ANONYMOUS is not spoken"),
+        (
+            "url = \"amqp://h/?auth_mechanism=external\"",
+            "needs a client certificate, and so amqps",
+        ),
+        (
+            "url = \"amqp://h/?auth_mechanism=anonymous\"",
+            "auth_mechanism=ANONYMOUS is not spoken",
+        ),
         ("url = \"amqp://h\"\nqueue_type = \"mirrored\"", "quorum"),
-        ("url = \"amqp://h\"\n[transport.amqp.tls]\nca = \"ca.pem\"", "certificates without an amqps url"),
-        ("url = \"amqps://h\"\n[transport.amqp.tls]\ncert = \"c.pem\"", "needs key too"),
+        (
+            "url = \"amqp://h\"\n[transport.amqp.tls]\nca = \"ca.pem\"",
+            "certificates without an amqps url",
+        ),
+        (
+            "url = \"amqps://h\"\n[transport.amqp.tls]\ncert = \"c.pem\"",
+            "needs key too",
+        ),
         ("url = \"amqp://h\"\nprefecht = 3", "prefecht"),
     ] {
         let error = read(&format!("[transport.amqp]\n{text}\n")).unwrap_err();

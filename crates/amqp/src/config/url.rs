@@ -37,12 +37,14 @@ impl FromStr for BrokerUrl {
         let wrong = |why: String| {
             Error::new(
                 ErrorKind::Config,
-                format!("{shown:?} is no broker url: {why}; write amqp://user:password@host:5672/%2f"),
+                format!(
+                    "{shown:?} is no broker url: {why}; write amqp://user:password@host:5672/%2f"
+                ),
             )
         };
-        let mut uri: AMQPUri = text.parse().map_err(|why: String| {
-            wrong(redact_url_passwords(&why).into_owned())
-        })?;
+        let mut uri: AMQPUri = text
+            .parse()
+            .map_err(|why: String| wrong(redact_url_passwords(&why).into_owned()))?;
         // The parser takes an address in brackets for no host at all, and that for localhost.
         let host = text
             .split_once("://")
@@ -52,7 +54,10 @@ impl FromStr for BrokerUrl {
         if host.is_empty() {
             return Err(wrong("it has no host".to_owned()));
         }
-        if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+        if let Some(address) = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next())
+        {
             uri.authority.host = address.to_owned();
         }
         match uri.query.auth_mechanism {

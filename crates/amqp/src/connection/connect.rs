@@ -46,7 +46,8 @@ pub(super) async fn connect(
     uri.query.heartbeat.get_or_insert(heartbeat);
     let properties = ConnectionProperties::default()
         .with_connection_name(format!("{} ({role})", config.connection_name).into());
-    let runtime = lapin::runtime::default_runtime().map_err(|error| unreachable(url, &plain(&error)))?;
+    let runtime =
+        lapin::runtime::default_runtime().map_err(|error| unreachable(url, &plain(&error)))?;
     let socket = Socket::default();
     let (kept, tls) = (socket.clone(), identity.clone());
     let connecting = Connection::connector(
@@ -54,7 +55,8 @@ pub(super) async fn connect(
         runtime,
         async move |uri: AMQPUri, runtime| {
             let host = uri.authority.host.clone();
-            let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
+            let mut last =
+                std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
             for address in tokio::net::lookup_host((host.as_str(), uri.authority.port)).await? {
                 match AsyncTcpStream::connect(&runtime, address).await {
                     Ok(stream) => {
@@ -100,8 +102,11 @@ pub(super) async fn connect(
 
 fn unreachable(url: &BrokerUrl, why: &str) -> Failure {
     Failure::Unreachable(
-        Error::new(ErrorKind::Unavailable, format!("cannot connect to {url}: {why}"))
-            .retry_as(Retry::Later)
-            .dispatched_as(Dispatched::No),
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("cannot connect to {url}: {why}"),
+        )
+        .retry_as(Retry::Later)
+        .dispatched_as(Dispatched::No),
     )
 }

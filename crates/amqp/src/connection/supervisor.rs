@@ -101,7 +101,14 @@ async fn round(supervisor: &Supervisor, node: &mut usize) -> Result<Arc<Live>, F
         let Some(url) = urls.get(*node % urls.len()) else {
             break;
         };
-        match connect(supervisor.role, &supervisor.config, &supervisor.identity, url).await {
+        match connect(
+            supervisor.role,
+            &supervisor.config,
+            &supervisor.identity,
+            url,
+        )
+        .await
+        {
             Ok((connection, socket)) => {
                 tracing::info!(role = supervisor.role, broker = %url, "connected to the broker");
                 return Ok(Arc::new(Live::new(connection, socket)));

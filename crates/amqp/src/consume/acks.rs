@@ -71,7 +71,10 @@ impl Window {
     fn mark(&mut self, tag: u64, mark: Mark) {
         let first = self.first.max(1);
         self.first = first;
-        let Some(index) = tag.checked_sub(first).and_then(|index| usize::try_from(index).ok()) else {
+        let Some(index) = tag
+            .checked_sub(first)
+            .and_then(|index| usize::try_from(index).ok())
+        else {
             return;
         };
         while self.entries.len() <= index {
@@ -107,7 +110,11 @@ impl Window {
                 }
             }
         }
-        self.waiting = self.entries.iter().filter(|mark| matches!(mark, Mark::Acked(_))).count();
+        self.waiting = self
+            .entries
+            .iter()
+            .filter(|mark| matches!(mark, Mark::Acked(_)))
+            .count();
         Frames {
             returned: std::mem::take(&mut self.returned),
             up_to: self.ready.take(),

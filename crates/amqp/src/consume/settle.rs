@@ -64,7 +64,8 @@ impl Taken {
         match verdict {
             Verdict::Ack => self.acks.ack(self.tag),
             Verdict::Retry { after } if attempt < bounds.max_attempts => {
-                let wait = after.unwrap_or_else(|| backoff(bounds.backoff, bounds.max_backoff, attempt));
+                let wait =
+                    after.unwrap_or_else(|| backoff(bounds.backoff, bounds.max_backoff, attempt));
                 self.again(wait, i64::from(attempt) + 1, None).await
             }
             Verdict::Retry { .. } => {
@@ -111,7 +112,10 @@ impl Taken {
         headers.number(names::ATTEMPT, attempts(&self.properties).into());
         headers.number(names::RETURNS, returns(&self.properties).into());
         headers.number(names::LAST_FAILURE, now());
-        headers.text(names::REASON, &reason.chars().take(2000).collect::<String>());
+        headers.text(
+            names::REASON,
+            &reason.chars().take(2000).collect::<String>(),
+        );
         headers.text(names::GROUP, &group);
         headers.text(names::ORIGIN, origin.queue.as_str());
         let key = origin.shelf(shelf).clone();
@@ -122,9 +126,18 @@ impl Taken {
     fn headers(&self) -> Headers {
         let mut table = FieldTable::default();
         let mut failed_before = false;
-        for (key, value) in self.properties.headers().iter().flat_map(|table| table.inner()) {
+        for (key, value) in self
+            .properties
+            .headers()
+            .iter()
+            .flat_map(|table| table.inner())
+        {
             let text = key.as_str();
-            if text.starts_with("x-death") || text.starts_with("x-first-death") || text.starts_with("x-last-death") || text == "x-delivery-count" {
+            if text.starts_with("x-death")
+                || text.starts_with("x-first-death")
+                || text.starts_with("x-last-death")
+                || text == "x-delivery-count"
+            {
                 continue;
             }
             failed_before |= text == names::FIRST_FAILURE;
@@ -137,7 +150,13 @@ impl Taken {
         headers
     }
 
-    async fn put(self, exchange: ShortString, key: ShortString, headers: Headers, bucket: Option<u64>) -> Result<()> {
+    async fn put(
+        self,
+        exchange: ShortString,
+        key: ShortString,
+        headers: Headers,
+        bucket: Option<u64>,
+    ) -> Result<()> {
         let Self {
             settler,
             acks,
@@ -151,16 +170,26 @@ impl Taken {
             let message = Outgoing {
                 exchange,
                 key: key.clone(),
-                properties: properties.with_headers(headers.finish()?).with_delivery_mode(2),
+                properties: properties
+                    .with_headers(headers.finish()?)
+                    .with_delivery_mode(2),
                 body,
             };
             let deadline = Instant::now() + broker.config.publish_timeout;
             let taken = match bucket {
                 Some(bucket) => {
                     let name = broker.plans.names.wait(bucket)?;
-                    broker.put(message, deadline, name.as_str(), &|| broker.plans.wait(bucket)).await?
+                    broker
+                        .put(message, deadline, name.as_str(), &|| {
+                            broker.plans.wait(bucket)
+                        })
+                        .await?
                 }
-                None => broker.put(message, deadline, "", &|| Ok(Vec::new())).await?,
+                None => {
+                    broker
+                        .put(message, deadline, "", &|| Ok(Vec::new()))
+                        .await?
+                }
             };
             match taken {
                 Publish::Yes => Ok(()),
@@ -196,7 +225,9 @@ fn backoff(first: Duration, longest: Duration, attempt: u32) -> Duration {
 
 /// Milliseconds since 1970, for people who look at letters.
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -73,7 +73,12 @@ enum Item {
 }
 
 impl Source {
-    pub(crate) fn new(broker: Arc<Broker>, gone: Arc<Gone>, plans: Vec<Plan>, prefetch: usize) -> Self {
+    pub(crate) fn new(
+        broker: Arc<Broker>,
+        gone: Arc<Gone>,
+        plans: Vec<Plan>,
+        prefetch: usize,
+    ) -> Self {
         let id = gone.next.fetch_add(1, Ordering::Relaxed);
         Self {
             broker,
@@ -120,7 +125,8 @@ impl Source {
                 ..BasicConsumeOptions::default()
             };
             let tag = ShortString::default();
-            let consume = channel.basic_consume(plan.queue.clone(), tag, options, FieldTable::default());
+            let consume =
+                channel.basic_consume(plan.queue.clone(), tag, options, FieldTable::default());
             let consumer = match live.step("consuming", consume).await {
                 Ok(consumer) => consumer,
                 Err(error) => {
@@ -182,9 +188,17 @@ impl Source {
                     });
                 }
                 Some((queue, Item::Ended(why))) => {
-                    let why = why.map_or_else(|| "the queue was deleted".to_owned(), |error| crate::error::plain(&error));
-                    let name = self.plans.get(queue).map(|plan| plan.queue.clone()).unwrap_or_default();
-                    self.detach(&format!("the consumer of {name} ended: {why}")).await;
+                    let why = why.map_or_else(
+                        || "the queue was deleted".to_owned(),
+                        |error| crate::error::plain(&error),
+                    );
+                    let name = self
+                        .plans
+                        .get(queue)
+                        .map(|plan| plan.queue.clone())
+                        .unwrap_or_default();
+                    self.detach(&format!("the consumer of {name} ended: {why}"))
+                        .await;
                 }
                 None => self.detach("the connection was lost").await,
             }
@@ -202,7 +216,11 @@ impl Source {
     }
 
     fn report(&self, error: &Error) {
-        let queue = self.plans.first().map(|plan| plan.queue.clone()).unwrap_or_default();
+        let queue = self
+            .plans
+            .first()
+            .map(|plan| plan.queue.clone())
+            .unwrap_or_default();
         let reason = format!("nothing is consumed from {queue}: {}", error.message());
         let before = self.gone.reasons.lock().insert(self.id, reason.clone());
         if before.as_ref() != Some(&reason) {
@@ -219,10 +237,19 @@ impl Source {
 
     /// Takes nothing more from the broker; what it has sent already still comes from [`rest`](Self::rest).
     pub(crate) async fn cancel(&mut self) {
-        let Some(attached) = &mut self.attached else { return };
+        let Some(attached) = &mut self.attached else {
+            return;
+        };
         for tag in std::mem::take(&mut attached.tags) {
-            let cancel = attached.channel.basic_cancel(tag, BasicCancelOptions::default());
-            if let Err(error) = attached.acks.live().step("cancelling a consumer", cancel).await {
+            let cancel = attached
+                .channel
+                .basic_cancel(tag, BasicCancelOptions::default());
+            if let Err(error) = attached
+                .acks
+                .live()
+                .step("cancelling a consumer", cancel)
+                .await
+            {
                 tracing::debug!(%error, "a consumer was gone already");
                 self.attached = None;
                 return;
@@ -263,13 +290,25 @@ impl Source {
 impl Drop for Source {
     fn drop(&mut self) {
         self.gone.reasons.lock().remove(&self.id);
-        let Some(mut attached) = self.attached.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Some(mut attached) = self.attached.take() else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         // What was sent and not taken returns now, not when the last delivery in somebody's hands is settled.
         runtime.spawn(async move {
             for tag in attached.tags.drain(..) {
-                let cancel = attached.channel.basic_cancel(tag, BasicCancelOptions::default());
-                if attached.acks.live().step("cancelling a consumer", cancel).await.is_err() {
+                let cancel = attached
+                    .channel
+                    .basic_cancel(tag, BasicCancelOptions::default());
+                if attached
+                    .acks
+                    .live()
+                    .step("cancelling a consumer", cancel)
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -280,7 +319,9 @@ impl Drop for Source {
                     () = attached.acks.live().lost() => return,
                 };
                 match next {
-                    Some((_, Item::Delivery(delivery))) => attached.acks.give_back(delivery.delivery_tag),
+                    Some((_, Item::Delivery(delivery))) => {
+                        attached.acks.give_back(delivery.delivery_tag)
+                    }
                     Some((_, Item::Ended(_))) => {}
                     None => return,
                 }

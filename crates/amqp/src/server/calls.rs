@@ -48,10 +48,17 @@ impl Calls {
     }
 
     async fn handle(&self, work: Work) {
-        let Work { delivery, acks, queue } = work;
+        let Work {
+            delivery,
+            acks,
+            queue,
+        } = work;
         let tag = delivery.delivery_tag;
         let properties = delivery.properties;
-        let correlation = properties.correlation_id().clone().or_else(|| properties.message_id().clone());
+        let correlation = properties
+            .correlation_id()
+            .clone()
+            .or_else(|| properties.message_id().clone());
         let reply_to = properties.reply_to().clone();
         let entry = self.running.enter(&properties);
         let expected = Expected {
@@ -60,7 +67,12 @@ impl Calls {
             interaction: None,
             range: self.ranges.get(queue).map(String::as_str),
         };
-        let head = read_head(&properties, &expected, &self.stamps, Some(&self.requirements));
+        let head = read_head(
+            &properties,
+            &expected,
+            &self.stamps,
+            Some(&self.requirements),
+        );
         let deadline = head.as_ref().ok().and_then(|head| head.deadline);
         let run = async {
             let admission = self.service.admit(head?)?;
@@ -68,7 +80,10 @@ impl Calls {
                 return Err(run_before());
             }
             if reply_to.is_none() {
-                return Err(Error::new(ErrorKind::InvalidPayload, "property reply_to is missing"));
+                return Err(Error::new(
+                    ErrorKind::InvalidPayload,
+                    "property reply_to is missing",
+                ));
             }
             admission.dispatch(delivery.data.into()).await
         };
@@ -87,7 +102,11 @@ impl Calls {
         }
     }
 
-    fn answer(&self, result: Result<Reply>, correlation: ShortString) -> (lapin::BasicProperties, bytes::Bytes) {
+    fn answer(
+        &self,
+        result: Result<Reply>,
+        correlation: ShortString,
+    ) -> (lapin::BasicProperties, bytes::Bytes) {
         let limit = self.broker.config.max_payload;
         let contract: &Name = self.service.name();
         let written = result.and_then(|reply| {

@@ -31,7 +31,11 @@ enum Fate {
 }
 
 impl Commands {
-    pub(super) fn new(broker: Arc<Broker>, service: Arc<Service>, floors: Vec<Floor>) -> Result<Arc<Self>> {
+    pub(super) fn new(
+        broker: Arc<Broker>,
+        service: Arc<Service>,
+        floors: Vec<Floor>,
+    ) -> Result<Arc<Self>> {
         let names = &broker.plans.names;
         let contract = service.name();
         let mut settlers = Vec::with_capacity(floors.len());
@@ -58,7 +62,9 @@ impl Commands {
     }
 
     async fn run(&self, work: Work) {
-        let Some(settler) = self.settlers.get(work.queue) else { return };
+        let Some(settler) = self.settlers.get(work.queue) else {
+            return;
+        };
         let delivery = work.delivery;
         let taken = Taken {
             settler: settler.clone(),
@@ -91,13 +97,23 @@ impl Commands {
             if taken.body.len() > limit {
                 return Err(too_large(taken.body.len(), limit));
             }
-            let head = read_head(&taken.properties, &expected, &self.stamps, Some(&self.requirements))?;
-            self.service.admit_accepted(head, None)?.dispatch_accepted(taken.body.clone()).await
+            let head = read_head(
+                &taken.properties,
+                &expected,
+                &self.stamps,
+                Some(&self.requirements),
+            )?;
+            self.service
+                .admit_accepted(head, None)?
+                .dispatch_accepted(taken.body.clone())
+                .await
         };
         match run.await {
             Ok(reply) => Fate::Verdict(match reply.outcome {
                 Outcome::Done => Verdict::Ack,
-                Outcome::Failed { retryable: true, .. } => Verdict::Retry { after: None },
+                Outcome::Failed {
+                    retryable: true, ..
+                } => Verdict::Retry { after: None },
                 Outcome::Failed { code, .. } => Verdict::Reject {
                     reason: format!("application error {code}"),
                 },
@@ -110,17 +126,23 @@ impl Commands {
 fn after_error(error: &Error) -> Fate {
     let reason = || error.to_string();
     Fate::Verdict(match error.kind() {
-        ErrorKind::NoMatch | ErrorKind::Integrity if error.retry() == Retry::OtherReplica => return Fate::Skip,
+        ErrorKind::NoMatch | ErrorKind::Integrity if error.retry() == Retry::OtherReplica => {
+            return Fate::Skip;
+        }
         ErrorKind::NoMatch | ErrorKind::Integrity => Verdict::Park { reason: reason() },
         ErrorKind::Internal => Verdict::Retry { after: None },
         _ if error.retry() == Retry::Never => Verdict::Reject { reason: reason() },
-        _ => Verdict::Retry { after: error.wait() },
+        _ => Verdict::Retry {
+            after: error.wait(),
+        },
     })
 }
 
 pub(super) async fn pump(commands: Arc<Commands>, mut source: Source, stop: CancellationToken) {
     let tasks = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(commands.broker.config.bounds.command_workers.max(1)));
+    let places = Arc::new(Semaphore::new(
+        commands.broker.config.bounds.command_workers.max(1),
+    ));
     loop {
         let place = tokio::select! {
             biased;
@@ -132,7 +154,9 @@ pub(super) async fn pump(commands: Arc<Commands>, mut source: Source, stop: Canc
             () = stop.cancelled() => break,
             work = source.next() => work,
         };
-        let (Ok(place), Ok(work)) = (place, work) else { break };
+        let (Ok(place), Ok(work)) = (place, work) else {
+            break;
+        };
         let commands = commands.clone();
         tasks.spawn(async move {
             commands.run(work).await;

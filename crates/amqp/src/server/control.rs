@@ -23,7 +23,11 @@ const LIMIT: Duration = Duration::from_secs(5);
 const PREFETCH: usize = 64;
 
 /// Attaches to a queue of our own, where all questions about a contract arrive.
-pub(super) async fn source(broker: &Arc<Broker>, gone: &Arc<Gone>, contract: &Name) -> Result<Source> {
+pub(super) async fn source(
+    broker: &Arc<Broker>,
+    gone: &Arc<Gone>,
+    contract: &Name,
+) -> Result<Source> {
     let queue = broker.plans.names.own_queue("contracts.control")?;
     let plan = Plan {
         queue: queue.clone(),
@@ -61,7 +65,9 @@ pub(super) async fn pump(
                     let answer = BasicProperties::default()
                         .with_content_type("application/json".into())
                         .with_type(ASK.into())
-                        .with_correlation_id(properties.correlation_id().clone().unwrap_or_default());
+                        .with_correlation_id(
+                            properties.correlation_id().clone().unwrap_or_default(),
+                        );
                     reply(&broker, to, (answer, offer.clone()), Instant::now() + LIMIT).await;
                 }
             }

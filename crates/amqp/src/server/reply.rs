@@ -11,7 +11,12 @@ use crate::broker::Broker;
 use crate::error::lost;
 
 /// Sends a reply once. It is not confirmed: a caller that does not get it has a deadline.
-pub(super) async fn reply(broker: &Broker, to: ShortString, answer: (BasicProperties, Bytes), deadline: Instant) {
+pub(super) async fn reply(
+    broker: &Broker,
+    to: ShortString,
+    answer: (BasicProperties, Bytes),
+    deadline: Instant,
+) {
     if let Err(error) = try_reply(broker, to, answer, deadline).await {
         tracing::debug!(%error, "a reply could not be sent; its caller waits for the deadline");
     }
@@ -34,6 +39,9 @@ async fn try_reply(
     match timeout_at(deadline, publish).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(lost("replying", &error)),
-        Err(_) => Err(Error::new(ErrorKind::DeadlineExceeded, "the broker did not read before the deadline")),
+        Err(_) => Err(Error::new(
+            ErrorKind::DeadlineExceeded,
+            "the broker did not read before the deadline",
+        )),
     }
 }

@@ -24,8 +24,13 @@ pub(super) struct Entry {
 
 impl Running {
     fn key(&self, properties: &BasicProperties) -> u64 {
-        let text = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
-        self.keys.hash_one((text(properties.message_id()), text(properties.correlation_id())))
+        let text = |text: &Option<lapin::types::ShortString>| {
+            text.as_ref().map(|text| text.as_str().to_owned())
+        };
+        self.keys.hash_one((
+            text(properties.message_id()),
+            text(properties.correlation_id()),
+        ))
     }
 
     pub(super) fn enter(self: &Arc<Self>, properties: &BasicProperties) -> Entry {

@@ -43,8 +43,14 @@ impl Floor {
     /// The range that stands for this floor when a foreign sender states none.
     pub(crate) fn range_text(&self) -> String {
         match self {
-            Self::Release { track: Track::Major(major), step } => format!("^{major}.{step}"),
-            Self::Release { track: Track::Zero(minor), step } => format!("^0.{minor}.{step}"),
+            Self::Release {
+                track: Track::Major(major),
+                step,
+            } => format!("^{major}.{step}"),
+            Self::Release {
+                track: Track::Zero(minor),
+                step,
+            } => format!("^0.{minor}.{step}"),
             Self::PreRelease(version) => format!("={version}"),
         }
     }

@@ -182,10 +182,16 @@ mod tests {
 
     #[test]
     fn names_are_as_documented_and_none_collide() {
-        assert_eq!(queue("orders", "shipped", "billing"), "evt.orders.shipped.billing.v1");
+        assert_eq!(
+            queue("orders", "shipped", "billing"),
+            "evt.orders.shipped.billing.v1"
+        );
         assert_ne!(queue("a", "b.c", "d"), queue("a.b", "c", "d"));
         let names = Names::new(Some("staging"));
-        assert_eq!(names.event_exchange(&name("orders")).unwrap().as_str(), "staging.evt.orders");
+        assert_eq!(
+            names.event_exchange(&name("orders")).unwrap().as_str(),
+            "staging.evt.orders"
+        );
         let keys = Names::event_bindings(&[Track::Zero(3)], &name("order.shipped")).unwrap();
         assert_eq!(keys[0].as_str(), "v0.3.order:shipped");
     }
@@ -201,6 +207,11 @@ mod tests {
         };
         let error = Names::new(None).group_queue(&group).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("of 310 bytes: at most 255 are valid"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("of 310 bytes: at most 255 are valid"),
+            "{error}"
+        );
     }
 }

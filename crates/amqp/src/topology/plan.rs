@@ -73,7 +73,11 @@ impl Plans {
     }
 
     /// A group's queue and shelves, bound to its tracks.
-    pub(crate) fn group(&self, group: &GroupName<'_>, queue: &ShortString) -> Result<Vec<Declaration>> {
+    pub(crate) fn group(
+        &self,
+        group: &GroupName<'_>,
+        queue: &ShortString,
+    ) -> Result<Vec<Declaration>> {
         let exchange = self.names.event_exchange(group.contract)?;
         let dead = self.names.group_shelf(group, Shelf::Dead)?;
         let mut plan = vec![
@@ -83,7 +87,10 @@ impl Plans {
         ];
         let mut arguments = self.work(&dead);
         if group.group.is_none() {
-            arguments.insert("x-expires".into(), milliseconds(self.expire_unused.unwrap_or(UNUSED)));
+            arguments.insert(
+                "x-expires".into(),
+                milliseconds(self.expire_unused.unwrap_or(UNUSED)),
+            );
         }
         plan.push(durable(queue.clone(), arguments));
         for key in Names::event_bindings(group.tracks, group.event)? {
@@ -127,7 +134,10 @@ impl Plans {
     pub(crate) fn wait(&self, wait: u64) -> Result<Vec<Declaration>> {
         let name = self.names.wait(wait)?;
         let mut arguments = self.kept();
-        arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(i64::try_from(wait).unwrap_or(i64::MAX)));
+        arguments.insert(
+            "x-message-ttl".into(),
+            AMQPValue::LongLongInt(i64::try_from(wait).unwrap_or(i64::MAX)),
+        );
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         self.keep_until_moved(&mut arguments);
         Ok(vec![
@@ -189,13 +199,22 @@ impl Plans {
         arguments.insert("x-dead-letter-routing-key".into(), text(dead.as_str()));
         self.keep_until_moved(&mut arguments);
         if self.queue_type == QueueType::Quorum {
-            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(self.max_returns.into()));
+            arguments.insert(
+                "x-delivery-limit".into(),
+                AMQPValue::LongLongInt(self.max_returns.into()),
+            );
         }
         if let Some(most) = self.max_messages {
-            arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(i64::try_from(most).unwrap_or(i64::MAX)));
+            arguments.insert(
+                "x-max-length".into(),
+                AMQPValue::LongLongInt(i64::try_from(most).unwrap_or(i64::MAX)),
+            );
         }
         if let Some(most) = self.max_bytes {
-            arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(i64::try_from(most).unwrap_or(i64::MAX)));
+            arguments.insert(
+                "x-max-length-bytes".into(),
+                AMQPValue::LongLongInt(i64::try_from(most).unwrap_or(i64::MAX)),
+            );
         }
         arguments
     }
@@ -211,7 +230,10 @@ impl Plans {
     fn shelf(&self, name: ShortString) -> Declaration {
         let mut arguments = self.kept();
         if self.queue_type == QueueType::Quorum {
-            arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(SHELF_RETURNS));
+            arguments.insert(
+                "x-delivery-limit".into(),
+                AMQPValue::LongLongInt(SHELF_RETURNS),
+            );
         }
         durable(name, arguments)
     }
@@ -240,9 +262,13 @@ fn milliseconds(time: Duration) -> AMQPValue {
 pub(crate) fn wait_bucket(wait: Duration) -> u64 {
     // What RabbitMQ takes as a time to live, 49 days.
     let most = u128::from(u32::MAX);
-    let wait = u64::try_from(wait.as_micros().div_ceil(1000).min(most)).unwrap_or(u64::MAX).max(1);
+    let wait = u64::try_from(wait.as_micros().div_ceil(1000).min(most))
+        .unwrap_or(u64::MAX)
+        .max(1);
     let step = 1_u64 << wait.ilog2().saturating_sub(2);
-    wait.div_ceil(step).saturating_mul(step).min(u64::from(u32::MAX))
+    wait.div_ceil(step)
+        .saturating_mul(step)
+        .min(u64::from(u32::MAX))
 }
 
 #[cfg(test)]
@@ -252,11 +278,17 @@ mod tests {
     #[test]
     fn waits_are_rounded_up_to_a_few() {
         let bucket = |milliseconds| wait_bucket(Duration::from_millis(milliseconds));
-        assert_eq!([0, 1, 7, 9, 100, 1000, 30_000].map(bucket), [1, 1, 7, 10, 112, 1024, 32_768]);
+        assert_eq!(
+            [0, 1, 7, 9, 100, 1000, 30_000].map(bucket),
+            [1, 1, 7, 10, 112, 1024, 32_768]
+        );
         assert_eq!(wait_bucket(Duration::MAX), u64::from(u32::MAX));
         let mut all: Vec<u64> = (0..100_000).map(bucket).collect();
         for (asked, kept) in (0..100_000_u64).zip(&all) {
-            assert!(*kept >= asked.max(1) && *kept <= asked.max(1) + asked / 4 + 1, "{asked} {kept}");
+            assert!(
+                *kept >= asked.max(1) && *kept <= asked.max(1) + asked / 4 + 1,
+                "{asked} {kept}"
+            );
         }
         all.dedup();
         assert!(all.len() < 70, "{}", all.len());

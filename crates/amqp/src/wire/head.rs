@@ -43,7 +43,11 @@ pub(crate) fn write_request(head: &Head) -> Result<BasicProperties> {
             headers.text(names::TRACESTATE, state);
         }
     }
-    let mode = if head.kind == Kind::Operation { TRANSIENT } else { PERSISTENT };
+    let mode = if head.kind == Kind::Operation {
+        TRANSIENT
+    } else {
+        PERSISTENT
+    };
     finish(head, headers, mode)
 }
 
@@ -58,7 +62,10 @@ pub(crate) fn write_event(head: &Head) -> Result<BasicProperties> {
     headers.text("cloudEvents_source", &format!("/{}", head.contract));
     if let Some(stamp) = &head.stamp {
         let track = Track::of(&stamp.version);
-        headers.text("cloudEvents_type", &format!("{}.{track}.{}", head.contract, head.interaction));
+        headers.text(
+            "cloudEvents_type",
+            &format!("{}.{track}.{}", head.contract, head.interaction),
+        );
         write_stamp(&mut headers, stamp, false);
     }
     if let Some(key) = &head.ordering_key {
@@ -97,7 +104,8 @@ fn finish(head: &Head, mut headers: Headers, mode: u8) -> Result<BasicProperties
 }
 
 fn content_type(content_type: &ContentType) -> Result<ShortString> {
-    ShortString::try_new(content_type.as_str()).map_err(|error| invalid(format!("content type: {error}")))
+    ShortString::try_new(content_type.as_str())
+        .map_err(|error| invalid(format!("content type: {error}")))
 }
 
 /// What a queue says about its messages; headers must agree.
@@ -163,7 +171,8 @@ pub(crate) fn read_head(
     };
     head.ordering_key = either(names::ORDERING_KEY, "partitionkey")?.map(Into::into);
     // The standard says to start a new trace when one cannot be read.
-    head.trace = either(names::TRACEPARENT, "traceparent")?.and_then(|text| text.parse::<TraceContext>().ok());
+    head.trace = either(names::TRACEPARENT, "traceparent")?
+        .and_then(|text| text.parse::<TraceContext>().ok());
     if let Some(state) = either(names::TRACESTATE, "tracestate")? {
         head.trace = head.trace.take().map(|trace| trace.with_state(state));
     }
@@ -183,7 +192,8 @@ pub(crate) fn read_head(
         }
         if let Some(requirements) = requirements {
             let require = text(table, names::REQUIRE)?.or(expected.range);
-            head.requirement = requirements.read(expected.contract, require, text(table, names::DIGEST)?)?;
+            head.requirement =
+                requirements.read(expected.contract, require, text(table, names::DIGEST)?)?;
         }
     }
     Ok(head)
@@ -199,7 +209,9 @@ fn interaction(properties: &BasicProperties, expected: &Expected<'_>) -> Result<
             shown(text),
             event.as_str()
         ))),
-        (Some(text), None) => text.parse().map_err(|error| invalid(format!("property type: {error}"))),
+        (Some(text), None) => text
+            .parse()
+            .map_err(|error| invalid(format!("property type: {error}"))),
         (None, None) => Err(invalid(format!(
             "property type is missing: it names the {} of {}",
             expected.kind, expected.contract
@@ -216,7 +228,11 @@ fn token(text: &str) -> Result<Token> {
     if text.len() > Token::MAX {
         return Err(Error::new(
             polywire_core::ErrorKind::TooLarge,
-            format!("token of {} bytes: at most {} are taken", text.len(), Token::MAX),
+            format!(
+                "token of {} bytes: at most {} are taken",
+                text.len(),
+                Token::MAX
+            ),
         ));
     }
     Ok(Token::new(text))
@@ -249,8 +265,15 @@ impl Default for Requirements {
 }
 
 impl Requirements {
-    fn read(&self, contract: &Name, require: Option<&str>, digest: Option<&str>) -> Result<Option<Requirement>> {
-        let Some(require) = require else { return Ok(None) };
+    fn read(
+        &self,
+        contract: &Name,
+        require: Option<&str>,
+        digest: Option<&str>,
+    ) -> Result<Option<Requirement>> {
+        let Some(require) = require else {
+            return Ok(None);
+        };
         let key = (Box::from(require), Box::from(digest.unwrap_or_default()));
         if let Some(known) = self.0.get(&key) {
             return Ok(Some(known));
@@ -268,10 +291,11 @@ impl Requirements {
 
 /// Reads `sha256:...; version=1.4.0`.
 fn known(text: &str) -> Result<(Version, Digest)> {
-    let parts = text
-        .split_once(';')
-        .and_then(|(digest, version)| Some((digest.trim(), version.trim().strip_prefix("version=")?)));
-    let parts = parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
+    let parts = text.split_once(';').and_then(|(digest, version)| {
+        Some((digest.trim(), version.trim().strip_prefix("version=")?))
+    });
+    let parts =
+        parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
     parts.ok_or_else(|| {
         invalid(format!(
             "header {} is {:?}: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"",

@@ -15,15 +15,23 @@ use super::table::Headers;
 ///
 /// # Errors
 /// `Internal` when the handler's typed error is no JSON.
-pub(crate) fn write_reply(reply: &Reply, correlation: ShortString) -> Result<(BasicProperties, Bytes)> {
+pub(crate) fn write_reply(
+    reply: &Reply,
+    correlation: ShortString,
+) -> Result<(BasicProperties, Bytes)> {
     let mut headers = Headers::default();
     headers.text(names::CONTRACT, reply.stamp.contract.as_str());
     write_stamp(&mut headers, &reply.stamp, true);
     let (content_type, body) = match &reply.outcome {
         Outcome::Done => ("application/json", reply.body.clone()),
-        Outcome::Failed { code, retryable } => (names::PROBLEM, failure(&reply.body, code, *retryable)?),
+        Outcome::Failed { code, retryable } => {
+            (names::PROBLEM, failure(&reply.body, code, *retryable)?)
+        }
     };
-    Ok((properties(content_type, correlation).with_headers(headers.finish()?), body))
+    Ok((
+        properties(content_type, correlation).with_headers(headers.finish()?),
+        body,
+    ))
 }
 
 fn properties(content_type: &'static str, correlation: ShortString) -> BasicProperties {
@@ -44,21 +52,31 @@ fn failure(body: &Bytes, code: &Name, retryable: bool) -> Result<Bytes> {
         title: "the application refused".to_owned(),
         status: 422,
         detail: None,
-        retry: if retryable { Retry::Later } else { Retry::Never },
+        retry: if retryable {
+            Retry::Later
+        } else {
+            Retry::Never
+        },
         dispatched: Some(true),
         retry_after_ms: None,
         code: Some(code.to_string()),
         error: Some(error),
     };
-    serde_json::to_vec(&problem).map(Bytes::from).map_err(|error| {
-        Error::new(ErrorKind::Internal, "the typed error has no JSON form")
-            .dispatched_as(Dispatched::Yes)
-            .caused_by(error)
-    })
+    serde_json::to_vec(&problem)
+        .map(Bytes::from)
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "the typed error has no JSON form")
+                .dispatched_as(Dispatched::Yes)
+                .caused_by(error)
+        })
 }
 
 /// The answer to a request that failed.
-pub(crate) fn write_problem(error: &Error, contract: &Name, correlation: ShortString) -> (BasicProperties, Bytes) {
+pub(crate) fn write_problem(
+    error: &Error,
+    contract: &Name,
+    correlation: ShortString,
+) -> (BasicProperties, Bytes) {
     let mut headers = FieldTable::default();
     headers.insert(
         names::CONTRACT.into(),
@@ -72,21 +90,34 @@ pub(crate) fn write_problem(error: &Error, contract: &Name, correlation: ShortSt
 ///
 /// # Errors
 /// What the far side decided, or `Integrity` when the answer cannot be understood.
-pub(crate) fn read_reply(contract: &Name, properties: &BasicProperties, body: Bytes, stamps: &Stamps) -> Result<Reply> {
+pub(crate) fn read_reply(
+    contract: &Name,
+    properties: &BasicProperties,
+    body: Bytes,
+    stamps: &Stamps,
+) -> Result<Reply> {
     let unreadable = |why: &str| {
-        Error::new(ErrorKind::Integrity, format!("the answer cannot be understood: {why}")).dispatched_as(Dispatched::Maybe)
+        Error::new(
+            ErrorKind::Integrity,
+            format!("the answer cannot be understood: {why}"),
+        )
+        .dispatched_as(Dispatched::Maybe)
     };
     let is_problem = properties
         .content_type()
         .as_ref()
         .is_some_and(|found| found.as_str().eq_ignore_ascii_case(names::PROBLEM));
     let application = if is_problem {
-        let problem: Problem<'_> =
-            serde_json::from_slice(&body).map_err(|error| unreadable(&format!("its problem document: {error}")))?;
+        let problem: Problem<'_> = serde_json::from_slice(&body)
+            .map_err(|error| unreadable(&format!("its problem document: {error}")))?;
         if problem.kind == APPLICATION {
-            Some(application(&problem, &body).ok_or_else(|| unreadable("a typed error without code and error"))?)
+            Some(
+                application(&problem, &body)
+                    .ok_or_else(|| unreadable("a typed error without code and error"))?,
+            )
         } else {
-            return Err(Error::from_problem(&body).unwrap_or_else(|| unreadable("a problem of an unknown type")));
+            return Err(Error::from_problem(&body)
+                .unwrap_or_else(|| unreadable("a problem of an unknown type")));
         }
     } else {
         None
@@ -98,7 +129,11 @@ pub(crate) fn read_reply(contract: &Name, properties: &BasicProperties, body: By
         .map_err(|error| unreadable(error.message()))?
         .ok_or_else(|| unreadable("it does not say at which version it was given"))?;
     let (outcome, body) = application.unwrap_or((Outcome::Done, body.clone()));
-    Ok(Reply { stamp, outcome, body })
+    Ok(Reply {
+        stamp,
+        outcome,
+        body,
+    })
 }
 
 fn application(problem: &Problem<'_>, body: &Bytes) -> Option<(Outcome, Bytes)> {

@@ -75,7 +75,12 @@ impl Stamps {
             return Ok(None);
         }
         let known = self.0.load();
-        let same = |values: &Values| values.iter().zip(&sent).all(|(known, sent)| known.as_deref() == *sent);
+        let same = |values: &Values| {
+            values
+                .iter()
+                .zip(&sent)
+                .all(|(known, sent)| known.as_deref() == *sent)
+        };
         let found = known
             .iter()
             .find(|(values, stamp)| stamp.contract == *contract && same(values));
@@ -97,8 +102,19 @@ impl Stamps {
 }
 
 fn decode(contract: &Name, sent: &[Option<&str>; FIELDS.len()]) -> Result<Stamp> {
-    let [version, offer, digest, status, instance, since, sunset, link] = *sent;
-    let wrong = |key: &str, why: &dyn std::fmt::Display| -> Error { invalid(format!("header {key}: {why}")) };
+    let [
+        version,
+        offer,
+        digest,
+        status,
+        instance,
+        since,
+        sunset,
+        link,
+    ] = *sent;
+    let wrong = |key: &str, why: &dyn std::fmt::Display| -> Error {
+        invalid(format!("header {key}: {why}"))
+    };
     let version: Version = version
         .unwrap_or_default()
         .parse()

@@ -22,18 +22,24 @@ pub(crate) struct Headers {
 
 impl Headers {
     pub(crate) fn from_table(table: FieldTable) -> Self {
-        let bytes = table.inner().iter().map(|(key, value)| key.as_str().len() + size(value)).sum();
+        let bytes = table
+            .inner()
+            .iter()
+            .map(|(key, value)| key.as_str().len() + size(value))
+            .sum();
         Self { table, bytes }
     }
 
     pub(crate) fn text(&mut self, key: &'static str, value: &str) {
         self.bytes += key.len() + value.len();
-        self.table.insert(key.into(), AMQPValue::LongString(value.into()));
+        self.table
+            .insert(key.into(), AMQPValue::LongString(value.into()));
     }
 
     pub(crate) fn bytes(&mut self, key: &'static str, value: &[u8]) {
         self.bytes += key.len() + value.len();
-        self.table.insert(key.into(), AMQPValue::LongString(value.to_vec().into()));
+        self.table
+            .insert(key.into(), AMQPValue::LongString(value.to_vec().into()));
     }
 
     pub(crate) fn number(&mut self, key: &'static str, value: i64) {
@@ -44,7 +50,8 @@ impl Headers {
     /// An entry whose key is made up; one that AMQP cannot hold is refused.
     pub(crate) fn entry(&mut self, key: String, value: &str) -> Result<()> {
         self.bytes += key.len() + value.len();
-        let key = ShortString::try_new(key).map_err(|error| invalid(format!("header name: {error}")))?;
+        let key =
+            ShortString::try_new(key).map_err(|error| invalid(format!("header name: {error}")))?;
         self.table.insert(key, AMQPValue::LongString(value.into()));
         Ok(())
     }
@@ -57,7 +64,10 @@ impl Headers {
         if self.bytes > MAX_BYTES {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("headers of {} bytes: at most {MAX_BYTES} travel over AMQP", self.bytes),
+                format!(
+                    "headers of {} bytes: at most {MAX_BYTES} travel over AMQP",
+                    self.bytes
+                ),
             ));
         }
         Ok(self.table)
@@ -68,7 +78,11 @@ fn size(value: &AMQPValue) -> usize {
     match value {
         AMQPValue::LongString(text) => text.len(),
         AMQPValue::ShortString(text) => text.as_str().len(),
-        AMQPValue::FieldTable(table) => table.inner().iter().map(|(key, value)| key.as_str().len() + size(value)).sum(),
+        AMQPValue::FieldTable(table) => table
+            .inner()
+            .iter()
+            .map(|(key, value)| key.as_str().len() + size(value))
+            .sum(),
         AMQPValue::FieldArray(array) => array.as_slice().iter().map(size).sum(),
         _ => 8,
     }
@@ -103,11 +117,15 @@ pub(crate) fn as_text<'a>(key: &str, value: &'a AMQPValue) -> Result<&'a str> {
     if bytes.len() > MAX_TEXT {
         return Err(Error::new(
             ErrorKind::TooLarge,
-            format!("header {key} of {} bytes: at most {MAX_TEXT} are taken", bytes.len()),
+            format!(
+                "header {key} of {} bytes: at most {MAX_TEXT} are taken",
+                bytes.len()
+            ),
         )
         .dispatched_as(Dispatched::No));
     }
-    std::str::from_utf8(bytes).map_err(|error| invalid(format!("header {key} is not UTF-8: {error}")))
+    std::str::from_utf8(bytes)
+        .map_err(|error| invalid(format!("header {key} is not UTF-8: {error}")))
 }
 
 /// A header as a number, written as one or as a text.
@@ -131,7 +149,9 @@ pub(crate) fn number(table: &FieldTable, key: &str) -> Result<Option<i64>> {
             let text = as_text(key, other)?;
             text.trim().parse().map_err(|_| {
                 let found: String = text.chars().take(40).collect();
-                invalid(format!("header {key} is {found:?}: expected a whole number"))
+                invalid(format!(
+                    "header {key} is {found:?}: expected a whole number"
+                ))
             })?
         }
     };
@@ -139,8 +159,13 @@ pub(crate) fn number(table: &FieldTable, key: &str) -> Result<Option<i64>> {
 }
 
 fn count(properties: &BasicProperties, key: &str) -> u32 {
-    let number = properties.headers().as_ref().and_then(|table| number(table, key).ok().flatten());
-    number.and_then(|number| u32::try_from(number).ok()).unwrap_or(0)
+    let number = properties
+        .headers()
+        .as_ref()
+        .and_then(|table| number(table, key).ok().flatten());
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .unwrap_or(0)
 }
 
 /// How often a message was tried, from 1. What is not a number counts as nothing.

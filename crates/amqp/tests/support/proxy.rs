@@ -62,7 +62,9 @@ impl Proxy {
 
     /// Puts bytes of the broker's side into every connection, which must be between two frames.
     pub(crate) fn inject(&self, bytes: &[u8]) {
-        self.inject.lock().retain(|client| client.send(bytes.to_vec()).is_ok());
+        self.inject
+            .lock()
+            .retain(|client| client.send(bytes.to_vec()).is_ok());
     }
 }
 
@@ -94,7 +96,9 @@ async fn accept(listener: TcpListener, proxy: std::sync::Weak<Proxy>, end: Cance
             () = end.cancelled() => return,
             client = listener.accept() => client,
         };
-        let (Ok((client, _)), Some(proxy)) = (client, proxy.upgrade()) else { return };
+        let (Ok((client, _)), Some(proxy)) = (client, proxy.upgrade()) else {
+            return;
+        };
         if *proxy.mode.borrow() == Mode::Refuse {
             continue;
         }
@@ -110,8 +114,14 @@ async fn accept(listener: TcpListener, proxy: std::sync::Weak<Proxy>, end: Cance
     }
 }
 
-async fn pass(mut client: TcpStream, mut inject: mpsc::UnboundedReceiver<Vec<u8>>, mut mode: watch::Receiver<Mode>) {
-    let Ok(mut broker) = TcpStream::connect(broker_address()).await else { return };
+async fn pass(
+    mut client: TcpStream,
+    mut inject: mpsc::UnboundedReceiver<Vec<u8>>,
+    mut mode: watch::Receiver<Mode>,
+) {
+    let Ok(mut broker) = TcpStream::connect(broker_address()).await else {
+        return;
+    };
     let _ = client.set_nodelay(true);
     let _ = broker.set_nodelay(true);
     let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use polywire_amqp::{AmqpChannel, AmqpConfig};
 use polywire_core::contract::{Name, Requirement};
-use polywire_core::{Channel, Deliveries, Health, Policy, Publisher, Result, Service, Session, Subscription, Versions};
+use polywire_core::{
+    Channel, Deliveries, Health, Policy, Publisher, Result, Service, Session, Subscription,
+    Versions,
+};
 use polywire_testkit::sample::{CONTRACT, Edition, Probe, Sample, interaction};
 use tokio::time::{interval, timeout};
 
@@ -22,8 +25,14 @@ pub(crate) async fn provider(config: &AmqpConfig, editions: &[Edition]) -> Provi
     let channel = super::transport(config).unwrap().open();
     let probe = Probe::new(PATIENCE);
     let service = Arc::new(service(editions, &probe));
-    within("serving", channel.serve(service.clone())).await.unwrap();
-    Provider { channel, service, probe }
+    within("serving", channel.serve(service.clone()))
+        .await
+        .unwrap();
+    Provider {
+        channel,
+        service,
+        probe,
+    }
 }
 
 pub(crate) fn service(editions: &[Edition], probe: &Probe) -> Service {
@@ -43,8 +52,17 @@ impl Provider {
 
 pub(crate) fn session(channel: &Arc<AmqpChannel>, ranges: &str, timeout: Duration) -> Session {
     let requirement = Requirement::parse_list(CONTRACT, ranges).unwrap();
-    let policy = Policy { timeout, ..Policy::default() };
-    Session::new(channel.clone(), Edition::V1_4.contract().unwrap(), requirement, policy).unwrap()
+    let policy = Policy {
+        timeout,
+        ..Policy::default()
+    };
+    Session::new(
+        channel.clone(),
+        Edition::V1_4.contract().unwrap(),
+        requirement,
+        policy,
+    )
+    .unwrap()
 }
 
 pub(crate) fn subscription(ranges: &str, group: Option<&str>, prefetch: usize) -> Subscription {
@@ -58,8 +76,16 @@ pub(crate) fn subscription(ranges: &str, group: Option<&str>, prefetch: usize) -
     }
 }
 
-pub(crate) async fn subscribe(channel: &Arc<AmqpChannel>, group: &str, prefetch: usize) -> Result<Deliveries> {
-    within("subscribing", channel.subscribe(subscription("^1.4", Some(group), prefetch))).await
+pub(crate) async fn subscribe(
+    channel: &Arc<AmqpChannel>,
+    group: &str,
+    prefetch: usize,
+) -> Result<Deliveries> {
+    within(
+        "subscribing",
+        channel.subscribe(subscription("^1.4", Some(group), prefetch)),
+    )
+    .await
 }
 
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
