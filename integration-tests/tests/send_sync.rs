@@ -1,8 +1,9 @@
 //! What users hold may be held by several tasks and moved between threads.
 
 use polywire::{
-    CallError, CallOptions, Caller, Capability, Channel, Context, Deliveries, Delivery, Error, Metadata, Polywire, Provided, Publisher, Receipt,
-    Registry, Requirement, Service, Session, Stamp, Subscriber, Token, TypedDelivery, Versions,
+    CallError, CallOptions, Caller, Capability, Channel, Context, Deliveries, Delivery, Error,
+    Metadata, Polywire, Provided, Publisher, Receipt, Registry, Requirement, Service, Session,
+    Stamp, Subscriber, Token, TypedDelivery, Versions,
 };
 use shop::{v1, v2};
 

@@ -1,11 +1,12 @@
 //! Which crate may depend on which: arrows run one way, no transport knows another, examples see the facade alone.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::Result;
 use crate::command::cargo;
+use crate::{Result, tree};
 
 const CONTRACT: &str = "polywire-contract";
 const CORE: &str = "polywire-core";
@@ -48,7 +49,7 @@ pub(crate) fn check() -> Result<()> {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    let wrong = wrong(&metadata);
+    let wrong = wrong(&metadata, &tree::root());
     if wrong.is_empty() {
         Ok(())
     } else {
@@ -63,7 +64,10 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (MACROS, vec![]),
         (LAYERS, vec![CONTRACT, CORE]),
         (TESTKIT, vec![CONTRACT, CORE]),
-        (FACADE, [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat()),
+        (
+            FACADE,
+            [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat(),
+        ),
         ("polywire-cli", vec![FACADE]),
     ]);
     for transport in TRANSPORTS {
@@ -72,15 +76,16 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     allowed
 }
 
-fn wrong(metadata: &Metadata) -> Vec<String> {
+fn wrong(metadata: &Metadata, root: &Path) -> Vec<String> {
     let allowed = allowed();
     let mut wrong = Vec::new();
     for package in &metadata.packages {
-        let is_example = package.manifest_path.contains("/examples/");
+        let manifest = Path::new(&package.manifest_path);
+        let folder = manifest.strip_prefix(root).unwrap_or(manifest);
         let allowed = match allowed.get(package.name.as_str()) {
             Some(allowed) => allowed.as_slice(),
-            None if is_example => &[FACADE],
-            None if package.manifest_path.contains("/crates/") => {
+            None if folder.starts_with("examples") => &[FACADE],
+            None if folder.starts_with("crates") => {
                 wrong.push(format!(
                     "{} is in crates/ and xtask/src/arrows.rs does not say what it may depend on",
                     package.name
@@ -89,10 +94,9 @@ fn wrong(metadata: &Metadata) -> Vec<String> {
             }
             None => continue,
         };
-        let ours = package
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.path.is_some() && dependency.kind.as_deref() != Some("dev"));
+        let ours = package.dependencies.iter().filter(|dependency| {
+            dependency.path.is_some() && dependency.kind.as_deref() != Some("dev")
+        });
         for dependency in ours {
             if !allowed.contains(&dependency.name.as_str()) {
                 wrong.push(format!(
@@ -122,7 +126,7 @@ mod tests {
     fn package(name: &str, folder: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
         Package {
             name: name.to_owned(),
-            manifest_path: format!("/project/{folder}/{name}/Cargo.toml"),
+            manifest_path: format!("/in/examples/polywire/{folder}/{name}/Cargo.toml"),
             dependencies: dependencies
                 .iter()
                 .map(|(name, kind)| Dependency {
@@ -146,7 +150,7 @@ mod tests {
             ],
         };
         assert_eq!(
-            wrong(&metadata),
+            wrong(&metadata, Path::new("/in/examples/polywire")),
             [
                 "polywire-http depends on polywire-layers: it may depend on polywire-contract, polywire-core",
                 "polywire-new is in crates/ and xtask/src/arrows.rs does not say what it may depend on",

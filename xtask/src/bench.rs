@@ -39,7 +39,14 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
         Part::Http => "http",
         Part::All => "all",
     };
-    let mut words = vec!["run", "--release", "--package", "polywire-benches", "--", part];
+    let mut words = vec![
+        "run",
+        "--release",
+        "--package",
+        "polywire-benches",
+        "--",
+        part,
+    ];
     if arguments.quick {
         words.push("--quick");
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask check`: format, lints, documentation.
 
-use crate::command::{cargo, run};
 use crate::Result;
+use crate::command::{cargo, run};
 
 /// Runs the checks that need no test.
 ///

@@ -30,7 +30,9 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
 
 /// Shows a command as a person would type it.
 pub(crate) fn announce(command: &Command) -> String {
-    let arguments = command.get_args().map(|argument| argument.to_string_lossy());
+    let arguments = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy());
     let text = std::iter::once("cargo".into())
         .chain(arguments)
         .collect::<Vec<_>>()

@@ -19,7 +19,10 @@ pub(crate) fn check() -> Result<()> {
     }
     let docker = |arguments: &[&str]| {
         let mut command = Command::new("docker");
-        command.arg("compose").args(arguments).current_dir(tree::root());
+        command
+            .arg("compose")
+            .args(arguments)
+            .current_dir(tree::root());
         command.stdout(Stdio::null());
         command
     };
@@ -34,8 +37,7 @@ pub(crate) fn check() -> Result<()> {
 }
 
 fn wrong(text: &str) -> Result<Vec<String>> {
-    let documents =
-        YamlLoader::load_from_str(text).map_err(|error| format!("{FILE}: {error}"))?;
+    let documents = YamlLoader::load_from_str(text).map_err(|error| format!("{FILE}: {error}"))?;
     let services = documents.first().map(|document| &document["services"]);
     let Some(Yaml::Hash(services)) = services else {
         return Err(format!("{FILE}: expected `services`").into());
@@ -53,7 +55,10 @@ fn wrong(text: &str) -> Result<Vec<String>> {
         if service["healthcheck"].is_badvalue() {
             wrong.push(format!("{FILE}: {name}: has no healthcheck"));
         }
-        let ports = service["ports"].as_vec().map(Vec::as_slice).unwrap_or_default();
+        let ports = service["ports"]
+            .as_vec()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         for port in ports {
             let port = port.as_str().unwrap_or_default();
             if !port.starts_with("127.0.0.1:") {

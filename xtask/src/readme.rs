@@ -92,13 +92,18 @@ fn table(rows: &BTreeMap<String, Row>) -> String {
     table.push_str(" cases |\n|---|");
     table.push_str(&"---|".repeat(COLUMNS.len()));
     table.push_str("---|\n");
-    let listed = suites::TRANSPORTS.into_iter().filter_map(|name| rows.get_key_value(name));
+    let listed = suites::TRANSPORTS
+        .into_iter()
+        .filter_map(|name| rows.get_key_value(name));
     for (name, row) in listed {
         let _ = write!(table, "| {name} |");
         for (key, _) in COLUMNS {
             let _ = write!(table, " {} |", value(row.capability.get(key)));
         }
-        let passed = row.cases.values().filter(|outcome| outcome.as_str() == "passed");
+        let passed = row
+            .cases
+            .values()
+            .filter(|outcome| outcome.as_str() == "passed");
         let _ = writeln!(table, " {} |", passed.count());
     }
     table

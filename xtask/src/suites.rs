@@ -12,7 +12,7 @@ use crate::{Result, tree};
 pub(crate) const TRANSPORTS: [&str; 2] = ["memory", "http"];
 
 /// The variable that tells the suites where to write.
-pub(crate) const VARIABLE: &str = "POLYWIRE_CAPABILITIES";
+pub(crate) const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";
 
 /// One transport's row, as the testkit writes it.
 #[derive(Debug, Deserialize)]
@@ -46,8 +46,9 @@ pub(crate) fn forget() -> Result<()> {
 /// # Errors
 /// When there was none, with how to get one.
 pub(crate) fn read() -> Result<BTreeMap<String, Row>> {
-    let text = tree::read_path(&file())
-        .map_err(|error| format!("{error}: the conformance suites write it, run `cargo xtask test`"))?;
+    let text = tree::read_path(&file()).map_err(|error| {
+        format!("{error}: the conformance suites write it, run `cargo xtask test`")
+    })?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file().display()).into())
 }
 

@@ -10,10 +10,13 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Where build results go.
+/// Where build results go: the folder around this program that carries cargo's cache tag.
 pub(crate) fn target() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    root().join(target)
+    let program = std::env::current_exe().unwrap_or_default();
+    let tagged = program
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    tagged.map_or_else(|| root().join("target"), Path::to_path_buf)
 }
 
 /// Reads a file of the tree, by its path from the root.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::auth::Caller;
 use crate::context::Context;
+use crate::deadline::until;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
 use crate::message::{ContentType, Head, Kind, Reply};
 use crate::options::after;
@@ -23,7 +23,7 @@ use crate::stamp::Stamp;
 #[derive(Debug)]
 pub struct Admission {
     cx: Context,
-    decision: Decision,
+    decision: Arc<Decision>,
     service: Arc<Service>,
 }
 
@@ -33,7 +33,8 @@ impl Service {
     /// # Errors
     /// `Unavailable` while draining, `Unauthenticated`, `NoMatch`, `Integrity`, `Unsupported` for a content type other than
     /// JSON or an interaction of another kind, `DeadlineExceeded`, `InvalidPayload` without a requirement.
-    pub fn admit(self: &Arc<Self>, head: Head) -> Result<Admission> {
+    pub fn admit(self: &Arc<Self>, head: impl Into<Box<Head>>) -> Result<Admission> {
+        let head = head.into();
         self.refuse_while_draining()?;
         let caller = self.authenticate(&head)?;
         self.examine(head, caller)
@@ -46,9 +47,10 @@ impl Service {
     /// As [`admit`](Self::admit), but not `Unavailable`.
     pub fn admit_accepted(
         self: &Arc<Self>,
-        head: Head,
+        head: impl Into<Box<Head>>,
         verified: Option<Caller>,
     ) -> Result<Admission> {
+        let head = head.into();
         let caller = match verified {
             Some(caller) => caller,
             None => self.authenticate(&head)?,
@@ -67,7 +69,7 @@ impl Service {
         }
     }
 
-    fn examine(self: &Arc<Self>, mut head: Head, caller: Caller) -> Result<Admission> {
+    fn examine(self: &Arc<Self>, mut head: Box<Head>, caller: Caller) -> Result<Admission> {
         let Some(requirement) = &head.requirement else {
             return Err(Error::new(
                 ErrorKind::InvalidPayload,
@@ -135,9 +137,9 @@ impl Admission {
 
     /// What it takes to run an accepted command later: who sent it, and the agreement under which it was taken.
     #[must_use]
-    pub fn into_accepted(self) -> (Head, Caller, Arc<Stamp>) {
+    pub fn into_accepted(self) -> (Box<Head>, Caller, Arc<Stamp>) {
         let (head, caller) = self.cx.into_parts();
-        (head, caller, self.decision.stamp)
+        (head, caller, self.decision.stamp.clone())
     }
 
     /// The largest payload it may have, in bytes.
@@ -161,8 +163,8 @@ impl Admission {
     /// # Cancel safety
     /// Dropping the future drops the handler where it waits.
     pub async fn dispatch(self, body: Bytes) -> Result<Reply> {
-        let permit = self.service.enter()?;
-        self.run(body, permit).await
+        let _place = self.service.enter()?;
+        self.run(body).await
     }
 
     /// As [`dispatch`](Self::dispatch) for accepted work: waits for a place, also while draining.
@@ -170,11 +172,11 @@ impl Admission {
     /// # Errors
     /// As [`dispatch`](Self::dispatch), but neither `Overloaded` nor `Unavailable`.
     pub async fn dispatch_accepted(self, body: Bytes) -> Result<Reply> {
-        let permit = self.service.wait_to_enter().await?;
-        self.run(body, permit).await
+        let _place = self.service.wait_to_enter().await?;
+        self.run(body).await
     }
 
-    async fn run(self, body: Bytes, permit: OwnedSemaphorePermit) -> Result<Reply> {
+    async fn run(&self, body: Bytes) -> Result<Reply> {
         let Self {
             cx,
             decision,
@@ -187,11 +189,11 @@ impl Admission {
         let deadline = cx
             .deadline()
             .unwrap_or_else(|| after(service.limits.max_duration));
-        let run = AssertUnwindSafe(decision.provider.handle(&cx, body)).catch_unwind();
-        let answer = match timeout_at(deadline, run).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(panic)) => Err(panicked(&cx, panic.as_ref())),
-            Err(_) => Err(Error::new(
+        let run = AssertUnwindSafe(decision.provider.handle(cx, body)).catch_unwind();
+        let answer = match until(deadline, run).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(panic)) => Err(panicked(cx, panic.as_ref())),
+            None => Err(Error::new(
                 ErrorKind::DeadlineExceeded,
                 format!(
                     "the handler of {}.{} was still running at the deadline and was cancelled",
@@ -201,10 +203,9 @@ impl Admission {
             )
             .dispatched_as(Dispatched::Yes)),
         };
-        drop(permit);
         let Answer { outcome, body } = answer?;
         Ok(Reply {
-            stamp: decision.stamp,
+            stamp: decision.stamp.clone(),
             outcome,
             body,
         })

@@ -16,7 +16,7 @@ use crate::trace::TraceContext;
 /// What a handler knows about the message it handles: agreement, caller, deadline, trace, metadata.
 #[derive(Clone, Debug)]
 pub struct Context {
-    head: Head,
+    head: Box<Head>,
     agreement: Arc<Stamp>,
     caller: Caller,
 }
@@ -24,15 +24,15 @@ pub struct Context {
 impl Context {
     /// The context of an admitted message.
     #[must_use]
-    pub fn new(head: Head, agreement: Arc<Stamp>, caller: Caller) -> Self {
+    pub fn new(head: impl Into<Box<Head>>, agreement: Arc<Stamp>, caller: Caller) -> Self {
         Self {
-            head,
+            head: head.into(),
             agreement,
             caller,
         }
     }
 
-    pub(crate) fn into_parts(self) -> (Head, Caller) {
+    pub(crate) fn into_parts(self) -> (Box<Head>, Caller) {
         (self.head, self.caller)
     }
 

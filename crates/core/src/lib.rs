@@ -15,6 +15,7 @@ mod client;
 pub mod codec;
 pub mod config;
 mod context;
+mod deadline;
 mod delivery;
 mod error;
 mod exchange;

@@ -232,10 +232,21 @@ impl Head {
 /// A head and a payload.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Everything but the payload.
-    pub head: Head,
+    /// Everything but the payload. Boxed: a message passes through many hands, and futures that hold it stay small.
+    pub head: Box<Head>,
     /// The payload; shared, never copied.
     pub body: Bytes,
+}
+
+impl Message {
+    /// A message of a head and a payload.
+    #[must_use]
+    pub fn new(head: impl Into<Box<Head>>, body: Bytes) -> Self {
+        Self {
+            head: head.into(),
+            body,
+        }
+    }
 }
 
 /// How the handler answered.

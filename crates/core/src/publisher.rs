@@ -206,7 +206,7 @@ impl Publisher {
             None => CallOptions::default().apply(&mut head, self.timeout, None),
         }
         head.stamp = Some(target.stamp.clone());
-        Ok(Message { head, body })
+        Ok(Message::new(head, body))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use polywire_contract::{Contract, Name, Offer, Requirement, Version, negotiate};
 use quick_cache::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 use crate::auth::Authenticator;
 use crate::channel::Subscription;
@@ -47,14 +47,13 @@ pub struct Service {
     versions: Vec<ServedVersion>,
     adapters: Vec<EventAdapter>,
     kinds: HashMap<Name, Kind>,
-    decisions: Cache<(usize, Name), Decision>,
+    decisions: Cache<(usize, Name), Arc<Decision>>,
     stamps: Vec<Arc<Stamp>>,
-    gate: Arc<Semaphore>,
+    gate: Semaphore,
     draining: AtomicBool,
 }
 
 /// What was decided for one requirement and one interaction.
-#[derive(Clone)]
 pub(crate) struct Decision {
     pub(crate) stamp: Arc<Stamp>,
     pub(crate) provider: Arc<dyn Provider>,
@@ -114,7 +113,7 @@ impl Service {
             }
         }
         let limits = Limits::default();
-        let gate = Arc::new(Semaphore::new(limits.max_in_flight as usize));
+        let gate = Semaphore::new(limits.max_in_flight as usize);
         let mut service = Self {
             offer: Arc::new(offer),
             limits,
@@ -134,7 +133,7 @@ impl Service {
     /// The same service within other bounds.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.gate = Arc::new(Semaphore::new(limits.max_in_flight as usize));
+        self.gate = Semaphore::new(limits.max_in_flight as usize);
         self.limits = limits;
         self
     }
@@ -212,7 +211,11 @@ impl Service {
     ///
     /// # Errors
     /// `NoMatch`, or `Integrity` when one version has two contracts.
-    pub(crate) fn decide(&self, requirement: &Requirement, interaction: &Name) -> Result<Decision> {
+    pub(crate) fn decide(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+    ) -> Result<Arc<Decision>> {
         let key = (requirement.address(), interaction.clone());
         if let Some(decision) = self.decisions.get(&key) {
             return Ok(decision);
@@ -237,13 +240,13 @@ impl Service {
                 format!("agreed on {} which has no handler", agreement.version),
             ));
         };
-        let decision = Decision {
+        let decision = Arc::new(Decision {
             stamp: stamp.clone(),
             provider: provider.clone(),
             kind: Kind::from(declared.kind),
             idempotent: declared.idempotent,
             _requirement: requirement.clone(),
-        };
+        });
         self.decisions.insert(key, decision.clone());
         Ok(decision)
     }
@@ -254,7 +257,7 @@ impl Service {
     /// As [`admit`](Self::admit) decides on versions.
     pub fn check(&self, requirement: &Requirement, interaction: &Name) -> Result<Arc<Stamp>> {
         self.decide(requirement, interaction)
-            .map(|decision| decision.stamp)
+            .map(|decision| decision.stamp.clone())
     }
 
     /// Whether a subscription may be served: its subscriber is known, and some version offered fits and has the event.
@@ -278,31 +281,24 @@ impl Service {
     }
 
     /// A place among those that may run at once.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit> {
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>> {
         self.refuse_while_draining()?;
-        self.gate
-            .clone()
-            .try_acquire_owned()
-            .map_err(|error| match error {
-                TryAcquireError::NoPermits => Error::new(
-                    ErrorKind::Overloaded,
-                    format!(
-                        "contract {:?} runs {} handlers, its maximum: retry later",
-                        self.name().as_str(),
-                        self.limits.max_in_flight
-                    ),
+        self.gate.try_acquire().map_err(|error| match error {
+            TryAcquireError::NoPermits => Error::new(
+                ErrorKind::Overloaded,
+                format!(
+                    "contract {:?} runs {} handlers, its maximum: retry later",
+                    self.name().as_str(),
+                    self.limits.max_in_flight
                 ),
-                TryAcquireError::Closed => self.refuse_drain(),
-            })
+            ),
+            TryAcquireError::Closed => self.refuse_drain(),
+        })
     }
 
     /// A place among those that may run at once, waiting for one: for queued work, which may still finish while draining.
-    pub(crate) async fn wait_to_enter(&self) -> Result<OwnedSemaphorePermit> {
-        self.gate
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| self.refuse_drain())
+    pub(crate) async fn wait_to_enter(&self) -> Result<SemaphorePermit<'_>> {
+        self.gate.acquire().await.map_err(|_| self.refuse_drain())
     }
 
     pub(crate) fn refuse_while_draining(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::channel::{Channel, Subscription};
 use crate::codec;
 use crate::error::{CallError, Dispatched, Error, ErrorKind, Result};
 use crate::history::{Change, History};
-use crate::message::{Head, Kind, Message, Outcome, Receipt, Reply, Token};
+use crate::message::{Head, Kind, Outcome, Receipt, Reply, Token};
 use crate::options::CallOptions;
 use crate::stamp::Stamp;
 use crate::subscriber::{Group, Subscriber};
@@ -181,23 +181,20 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future cancels the handler, as far as the transport can tell it.
     pub async fn call(&self, operation: Name, body: Bytes) -> Result<Reply> {
-        let head = self.head(Kind::Operation, operation)?;
-        let (what, interaction, deadline) = ("call", head.interaction.clone(), head.deadline);
-        let message = self.bounded(head, body)?;
         let result = self
-            .persist(message, deadline, |message| {
+            .persist(Kind::Operation, &operation, body, |message| {
                 self.inner.channel.call(message)
             })
-            .await;
-        let reply = result.map_err(|error| self.name(error, what, &interaction))?;
-        self.verify(&reply.stamp)
-            .map_err(|error| self.name(error, what, &interaction))?;
-        let limit = self.inner.channel.capability().max_payload;
-        if reply.body.len() > limit {
-            let error = too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes);
-            return Err(self.name(error, what, &interaction));
-        }
-        Ok(reply)
+            .await
+            .and_then(|reply| {
+                self.verify(&reply.stamp)?;
+                let limit = self.inner.channel.capability().max_payload;
+                if reply.body.len() > limit {
+                    return Err(too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes));
+                }
+                Ok(reply)
+            });
+        result.map_err(|error| self.name(error, "call", &operation))
     }
 
     /// A typed command; returns when the transport has taken responsibility. Called by generated clients.
@@ -217,20 +214,18 @@ impl Session {
     /// # Errors
     /// As [`Channel::send`].
     pub async fn send(&self, command: Name, body: Bytes) -> Result<Receipt> {
-        let head = self.head(Kind::Command, command)?;
-        let (what, interaction, deadline) = ("send", head.interaction.clone(), head.deadline);
-        let message = self.bounded(head, body)?;
         let result = self
-            .persist(message, deadline, |message| {
+            .persist(Kind::Command, &command, body, |message| {
                 self.inner.channel.send(message)
             })
-            .await;
-        let receipt = result.map_err(|error| self.name(error, what, &interaction))?;
-        if let Some(stamp) = &receipt.stamp {
-            self.verify(stamp)
-                .map_err(|error| self.name(error, what, &interaction))?;
-        }
-        Ok(receipt)
+            .await
+            .and_then(|receipt| {
+                if let Some(stamp) = &receipt.stamp {
+                    self.verify(stamp)?;
+                }
+                Ok(receipt)
+            });
+        result.map_err(|error| self.name(error, "send", &command))
     }
 
     /// Joins a group of an event. Called by generated clients.
@@ -271,37 +266,38 @@ impl Session {
         own.or(self.inner.policy.token.as_ref())
     }
 
-    fn head(&self, kind: Kind, interaction: Name) -> Result<Head> {
-        let mut head = Head::new(kind, self.inner.contract.name().clone(), interaction);
-        let declared = self.inner.contract.find(&head.interaction);
-        if let Some(declared) = declared {
-            head.idempotent = declared.idempotent;
-            if declared.since.is_some() {
-                self.refuse_early(declared)?;
-            }
-        }
+    /// A head for one more message, as the contract, the options and the policy say.
+    fn head(&self, kind: Kind, interaction: &Name) -> Box<Head> {
+        let contract = &self.inner.contract;
+        let mut head = Box::new(Head::new(
+            kind,
+            contract.name().clone(),
+            interaction.clone(),
+        ));
+        head.idempotent = contract
+            .find(interaction)
+            .is_some_and(|declared| declared.idempotent);
+        let policy = &self.inner.policy;
         match &self.options {
-            Some(options) => options.apply(
-                &mut head,
-                self.inner.policy.timeout,
-                self.inner.policy.token.as_ref(),
-            ),
-            None => CallOptions::default().apply(
-                &mut head,
-                self.inner.policy.timeout,
-                self.inner.policy.token.as_ref(),
-            ),
+            Some(options) => options.apply(&mut head, policy.timeout, policy.token.as_ref()),
+            None => CallOptions::default().apply(&mut head, policy.timeout, policy.token.as_ref()),
         }
         head.requirement = Some(self.inner.requirement.clone());
-        Ok(head)
+        head
     }
 
-    fn bounded(&self, head: Head, body: Bytes) -> Result<Message> {
+    /// Whether a payload may be sent to an interaction, as far as that is known here.
+    fn check(&self, interaction: &Name, body: &Bytes) -> Result<()> {
+        if let Some(declared) = self.inner.contract.find(interaction)
+            && declared.since.is_some()
+        {
+            self.refuse_early(declared)?;
+        }
         let limit = self.inner.channel.capability().max_payload;
         if body.len() > limit {
-            return Err(self.name(too_large(body.len(), limit), "send", &head.interaction));
+            return Err(too_large(body.len(), limit));
         }
-        Ok(Message { head, body })
+        Ok(())
     }
 
     fn name(&self, error: Error, what: &'static str, interaction: &Name) -> Error {

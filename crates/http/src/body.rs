@@ -15,9 +15,15 @@ use http_body_util::BodyExt;
 use crate::server::Busy;
 
 /// A payload as it arrives: hyper's, or that of a framework that this is merged into.
-pub(crate) trait Payload: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Send + Unpin + 'static {}
+pub(crate) trait Payload:
+    Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Send + Unpin + 'static
+{
+}
 
-impl<B: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Send + Unpin + 'static> Payload for B {}
+impl<B: Body<Data = Bytes, Error: StdError + Send + Sync + 'static> + Send + Unpin + 'static>
+    Payload for B
+{
+}
 
 /// Why a payload was not read.
 #[derive(Debug)]
@@ -39,7 +45,10 @@ pub(crate) struct Buffered {
 
 impl Buffered {
     pub(crate) const fn new(most: usize) -> Self {
-        Self { bytes: AtomicUsize::new(0), most }
+        Self {
+            bytes: AtomicUsize::new(0),
+            most,
+        }
     }
 
     pub(crate) const fn most(&self) -> usize {
@@ -71,13 +80,19 @@ impl Drop for Share<'_> {
 }
 
 /// Reads a payload of at most `limit` bytes. One that arrives in one piece is not copied.
-pub(crate) async fn read<B>(mut body: B, limit: usize, buffered: Option<&Buffered>) -> Result<Bytes, Unread<B::Error>>
+pub(crate) async fn read<B>(
+    mut body: B,
+    limit: usize,
+    buffered: Option<&Buffered>,
+) -> Result<Bytes, Unread<B::Error>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let announced = body.size_hint().lower();
     if announced > limit as u64 {
-        return Err(Unread::TooLarge(usize::try_from(announced).unwrap_or(usize::MAX)));
+        return Err(Unread::TooLarge(
+            usize::try_from(announced).unwrap_or(usize::MAX),
+        ));
     }
     let first = loop {
         match body.frame().await {
@@ -104,7 +119,9 @@ where
     let mut whole = BytesMut::with_capacity(expected.min(4 * first.len().max(16 * 1024)));
     whole.extend_from_slice(&first);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else {
+            continue;
+        };
         let total = whole.len() + data.len();
         if total > limit {
             return Err(Unread::TooLarge(total));
@@ -133,12 +150,18 @@ impl ReplyBody {
     /// A payload that is there.
     pub(crate) fn whole(bytes: Bytes) -> Self {
         let content = Content::Whole((!bytes.is_empty()).then_some(bytes));
-        Self { content, busy: None }
+        Self {
+            content,
+            busy: None,
+        }
     }
 
     /// A payload that goes on.
     pub(crate) fn stream(stream: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        Self { content: Content::Stream(Box::pin(stream)), busy: None }
+        Self {
+            content: Content::Stream(Box::pin(stream)),
+            busy: None,
+        }
     }
 
     /// The same, marking its connection as busy until it has gone out.
@@ -152,10 +175,16 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Stream(stream) => stream
+                .as_mut()
+                .poll_next(cx)
+                .map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -165,7 +194,9 @@ impl Body for ReplyBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
             Content::Stream(_) => SizeHint::default(),
         }
     }
@@ -186,8 +217,14 @@ mod tests {
     use futures_util::stream;
     use http_body_util::{Full, StreamBody};
 
-    fn pieces(pieces: &'static [&'static [u8]]) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
-        StreamBody::new(stream::iter(pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece))))))
+    fn pieces(
+        pieces: &'static [&'static [u8]],
+    ) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        StreamBody::new(stream::iter(
+            pieces
+                .iter()
+                .map(|piece| Ok(Frame::data(Bytes::from_static(piece)))),
+        ))
     }
 
     #[tokio::test]
@@ -200,9 +237,20 @@ mod tests {
     #[tokio::test]
     async fn pieces_are_joined_within_the_bound() {
         let buffered = Buffered::new(100);
-        assert_eq!(read(pieces(&[b"ab", b"", b"cd"]), 4, Some(&buffered)).await.unwrap(), "abcd");
-        assert!(matches!(read(pieces(&[b"ab", b"cde"]), 4, None).await, Err(Unread::TooLarge(5))));
-        assert!(matches!(read(Full::new(Bytes::from_static(b"abcde")), 4, None).await, Err(Unread::TooLarge(5))));
+        assert_eq!(
+            read(pieces(&[b"ab", b"", b"cd"]), 4, Some(&buffered))
+                .await
+                .unwrap(),
+            "abcd"
+        );
+        assert!(matches!(
+            read(pieces(&[b"ab", b"cde"]), 4, None).await,
+            Err(Unread::TooLarge(5))
+        ));
+        assert!(matches!(
+            read(Full::new(Bytes::from_static(b"abcde")), 4, None).await,
+            Err(Unread::TooLarge(5))
+        ));
         assert_eq!(read(pieces(&[]), 4, None).await.unwrap(), "");
         assert_eq!(buffered.bytes.load(Ordering::Relaxed), 0);
     }
@@ -210,7 +258,10 @@ mod tests {
     #[tokio::test]
     async fn half_read_payloads_have_a_bound_together() {
         let buffered = Buffered::new(3);
-        assert!(matches!(read(pieces(&[b"ab", b"cd"]), 10, Some(&buffered)).await, Err(Unread::Crowded)));
+        assert!(matches!(
+            read(pieces(&[b"ab", b"cd"]), 10, Some(&buffered)).await,
+            Err(Unread::Crowded)
+        ));
         assert_eq!(buffered.bytes.load(Ordering::Relaxed), 0);
     }
 }

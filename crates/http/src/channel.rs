@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use polywire_core::contract::{Name, Offer};
 use polywire_core::{
-    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply, Result, Service, Subscription,
+    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply,
+    Result, Service, Subscription,
 };
 
-use crate::client::Client;
+use crate::client::{Client, Ends};
 use crate::lifecycle::Lifecycle;
 use crate::server::Provider;
 
@@ -23,12 +24,28 @@ pub struct HttpChannel {
 }
 
 impl HttpChannel {
-    pub(crate) fn new(id: u64, capability: Capability, client: Option<Arc<Client>>, provider: Arc<Provider>) -> Self {
-        Self { id, capability, client, provider, life: Lifecycle::default() }
+    pub(crate) fn new(
+        id: u64,
+        capability: Capability,
+        client: Option<Arc<Client>>,
+        provider: Arc<Provider>,
+    ) -> Self {
+        Self {
+            id,
+            capability,
+            client,
+            provider,
+            life: Lifecycle::default(),
+        }
     }
 
     fn client(&self) -> Result<&Arc<Client>> {
-        self.client.as_ref().ok_or_else(|| Error::new(ErrorKind::Config, "a consumer over http needs url = \"http://HOST:PORT\" in its [transport] table"))
+        self.client.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "a consumer over http needs url = \"http://HOST:PORT\" in its [transport] table",
+            )
+        })
     }
 }
 
@@ -44,7 +61,9 @@ impl Channel for HttpChannel {
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         let _inside = self.life.enter()?;
-        self.life.until_closed(self.client()?.discover(contract)).await
+        self.life
+            .until_closed(self.client()?.discover(contract))
+            .await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
@@ -59,13 +78,21 @@ impl Channel for HttpChannel {
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
-        self.life.until_closed(self.provider.exchange().publish(message)).await
+        self.life
+            .until_closed(self.provider.exchange().publish(message))
+            .await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         let _inside = self.life.enter()?;
         let client = self.client()?;
-        self.life.until_closed(client.subscribe(subscription, self.life.closing().clone())).await
+        let ends = Ends {
+            draining: self.life.draining().clone(),
+            closing: self.life.closing().clone(),
+        };
+        self.life
+            .until_closed(client.subscribe(subscription, ends))
+            .await
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {

@@ -86,7 +86,11 @@ impl Default for HttpConfig {
             connect_timeout: Duration::from_secs(5),
             max_idle: 64,
             heartbeat: Duration::from_secs(15),
-            bounds: Bounds { replay_messages: 8192, replay_bytes: 16 * 1024 * 1024, ..Bounds::default() },
+            bounds: Bounds {
+                replay_messages: 8192,
+                replay_bytes: 16 * 1024 * 1024,
+                ..Bounds::default()
+            },
         }
     }
 }
@@ -98,9 +102,12 @@ impl HttpConfig {
         let default = Self::default();
         let (second, day) = (Duration::from_millis(1), Duration::from_secs(24 * 3600));
         let bytes = |key: &str, range, default: usize| {
-            section.size(key, range).map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
+            section
+                .size(key, range)
+                .map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
         };
-        let time = |key: &str, default: Duration| section.duration(key, second..=day).unwrap_or(default);
+        let time =
+            |key: &str, default: Duration| section.duration(key, second..=day).unwrap_or(default);
         let mut sound = true;
         let mut urls = Vec::new();
         for text in section.list("url").unwrap_or_default() {
@@ -130,8 +137,14 @@ impl HttpConfig {
         };
         let replay = section.section_or_empty("replay");
         let bounds = Bounds {
-            replay_messages: replay.integer("messages", 0..=10_000_000).unwrap_or(default.bounds.replay_messages),
-            replay_bytes: replay.size("bytes", 0..=1 << 40).map_or(default.bounds.replay_bytes, |size| usize::try_from(size).unwrap_or(usize::MAX)),
+            replay_messages: replay
+                .integer("messages", 0..=10_000_000)
+                .unwrap_or(default.bounds.replay_messages),
+            replay_bytes: replay
+                .size("bytes", 0..=1 << 40)
+                .map_or(default.bounds.replay_bytes, |size| {
+                    usize::try_from(size).unwrap_or(usize::MAX)
+                }),
             ..Bounds::read(section, &default.bounds)
         };
         replay.finish();
@@ -145,14 +158,20 @@ impl HttpConfig {
             allow_anonymous: section.bool("allow_anonymous").unwrap_or_default(),
             max_payload: bytes("max_payload", 1..=1 << 31, default.max_payload),
             max_header_bytes: bytes("max_header_bytes", 8192..=1 << 24, default.max_header_bytes),
-            max_connections: section.integer("max_connections", 1..=1_000_000).unwrap_or(default.max_connections),
-            max_in_flight: section.integer("max_in_flight", 1..=1_000_000).unwrap_or(default.max_in_flight),
+            max_connections: section
+                .integer("max_connections", 1..=1_000_000)
+                .unwrap_or(default.max_connections),
+            max_in_flight: section
+                .integer("max_in_flight", 1..=1_000_000)
+                .unwrap_or(default.max_in_flight),
             max_buffered: bytes("max_buffered", 1..=1 << 40, default.max_buffered),
             header_timeout: time("header_timeout", default.header_timeout),
             body_timeout: time("body_timeout", default.body_timeout),
             idle_timeout: time("idle_timeout", default.idle_timeout),
             connect_timeout: time("connect_timeout", default.connect_timeout),
-            max_idle: section.integer("max_idle", 1..=100_000).unwrap_or(default.max_idle),
+            max_idle: section
+                .integer("max_idle", 1..=100_000)
+                .unwrap_or(default.max_idle),
             heartbeat: time("heartbeat", default.heartbeat),
             bounds,
         };
@@ -169,8 +188,16 @@ impl HttpConfig {
     /// # Errors
     /// `Config` with everything that contradicts.
     pub fn check(&self, authenticated: bool) -> Result<()> {
-        let wrong: Vec<String> = self.contradictions(authenticated).into_iter().map(|(key, message)| format!("{key}: {message}")).collect();
-        if wrong.is_empty() { Ok(()) } else { Err(Error::new(ErrorKind::Config, wrong.join("; "))) }
+        let wrong: Vec<String> = self
+            .contradictions(authenticated)
+            .into_iter()
+            .map(|(key, message)| format!("{key}: {message}"))
+            .collect();
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Config, wrong.join("; ")))
+        }
     }
 
     fn contradictions(&self, authenticated: bool) -> Vec<(&'static str, String)> {
@@ -195,10 +222,17 @@ impl HttpConfig {
             }
         }
         if self.listen.is_some() && self.tls.is_some() && !serves_tls {
-            wrong.push(("tls", "listen needs tls.cert and tls.key: found neither".to_owned()));
+            wrong.push((
+                "tls",
+                "listen needs tls.cert and tls.key: found neither".to_owned(),
+            ));
         }
         if self.header_timeout > self.idle_timeout {
-            wrong.push(("header_timeout", "is longer than idle_timeout, which closes the connection first: make it shorter".to_owned()));
+            wrong.push((
+                "header_timeout",
+                "is longer than idle_timeout, which closes the connection first: make it shorter"
+                    .to_owned(),
+            ));
         }
         wrong
     }

@@ -17,26 +17,55 @@ pub(crate) fn no_answer(error: hyper_util::client::legacy::Error, uri: &http::Ur
     let cause = root(&error).to_string();
     let origin = origin(uri);
     let (text, dispatched) = if error.is_connect() {
-        (format!("cannot connect to {origin}: {cause}; start the provider there or correct url"), Dispatched::No)
+        (
+            format!("cannot connect to {origin}: {cause}; start the provider there or correct url"),
+            Dispatched::No,
+        )
     } else if hyper.is_some_and(hyper::Error::is_canceled) {
-        (format!("the connection to {origin} was closed before the request was sent: {cause}; retry"), Dispatched::No)
+        (
+            format!(
+                "the connection to {origin} was closed before the request was sent: {cause}; retry"
+            ),
+            Dispatched::No,
+        )
     } else if hyper.is_some_and(|error| error.is_parse() || error.is_parse_too_large()) {
-        (format!("{origin} answered with something that is not the HTTP expected: {cause}; check url and protocol"), Dispatched::Maybe)
+        (
+            format!(
+                "{origin} answered with something that is not the HTTP expected: {cause}; check url and protocol"
+            ),
+            Dispatched::Maybe,
+        )
     } else {
-        let text = format!("the connection to {origin} broke before the answer: {cause}; the handler may have run, so retry what is idempotent");
+        let text = format!(
+            "the connection to {origin} broke before the answer: {cause}; the handler may have run, so retry what is idempotent"
+        );
         (text, Dispatched::Maybe)
     };
-    Error::new(ErrorKind::Unavailable, text).dispatched_as(dispatched).caused_by(error)
+    Error::new(ErrorKind::Unavailable, text)
+        .dispatched_as(dispatched)
+        .caused_by(error)
 }
 
 /// An answer whose payload broke off.
-pub(crate) fn broken_answer(error: impl StdError + Send + Sync + 'static, uri: &http::Uri) -> Error {
-    let text = format!("the answer of {} broke off: {}; the handler may have run", origin(uri), root(&error));
+pub(crate) fn broken_answer(
+    error: impl StdError + Send + Sync + 'static,
+    uri: &http::Uri,
+) -> Error {
+    let text = format!(
+        "the answer of {} broke off: {}; the handler may have run",
+        origin(uri),
+        root(&error)
+    );
     Error::new(ErrorKind::Unavailable, text).caused_by(error)
 }
 
 /// An answer that is neither a reply nor one of our problem documents: from a proxy, or from another server.
-pub(crate) fn foreign(status: StatusCode, headers: &HeaderMap, body: &Bytes, uri: &http::Uri) -> Error {
+pub(crate) fn foreign(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &Bytes,
+    uri: &http::Uri,
+) -> Error {
     let (kind, dispatched) = match status.as_u16() {
         401 | 407 => (ErrorKind::Unauthenticated, Dispatched::No),
         403 => (ErrorKind::PermissionDenied, Dispatched::No),
@@ -51,9 +80,18 @@ pub(crate) fn foreign(status: StatusCode, headers: &HeaderMap, body: &Bytes, uri
         _ => (ErrorKind::Internal, Dispatched::Maybe),
     };
     let origin = origin(uri);
-    let text = match headers.get(LOCATION).and_then(|location| location.to_str().ok()).filter(|_| status.is_redirection()) {
-        Some(location) => format!("{origin} answered {status} to {location:?}, and redirects are not followed: set url to where the provider is"),
-        None => format!("{origin} answered {status} without a problem document, so no provider of ours: {:?}", quote(body)),
+    let text = match headers
+        .get(LOCATION)
+        .and_then(|location| location.to_str().ok())
+        .filter(|_| status.is_redirection())
+    {
+        Some(location) => format!(
+            "{origin} answered {status} to {location:?}, and redirects are not followed: set url to where the provider is"
+        ),
+        None => format!(
+            "{origin} answered {status} without a problem document, so no provider of ours: {:?}",
+            quote(body)
+        ),
     };
     let error = Error::new(kind, text).dispatched_as(dispatched);
     match wait(headers) {
@@ -69,7 +107,10 @@ pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn quote(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED)]).chars().take(QUOTED).collect()
+    String::from_utf8_lossy(&body[..body.len().min(4 * QUOTED)])
+        .chars()
+        .take(QUOTED)
+        .collect()
 }
 
 /// Scheme and authority: paths are ours and say nothing new.

@@ -16,6 +16,7 @@ pub(crate) struct Lifecycle {
     state: AtomicU8,
     inside: AtomicUsize,
     left: Notify,
+    draining: CancellationToken,
     closing: CancellationToken,
 }
 
@@ -28,7 +29,10 @@ impl Lifecycle {
     pub(crate) fn open(&self) -> Result<()> {
         match self.state.load(Ordering::Acquire) {
             OPEN => Ok(()),
-            DRAINING => Err(Error::new(ErrorKind::Closed, "the channel is draining and takes nothing new")),
+            DRAINING => Err(Error::new(
+                ErrorKind::Closed,
+                "the channel is draining and takes nothing new",
+            )),
             _ => Err(closed()),
         }
     }
@@ -53,7 +57,10 @@ impl Lifecycle {
     /// Refuses newcomers.
     pub(crate) fn refuse_new(&self) {
         // What is closed stays closed.
-        let _ = self.state.compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .state
+            .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
+        self.draining.cancel();
     }
 
     /// Resolves once nobody is inside, or the end was closed.
@@ -81,6 +88,10 @@ impl Lifecycle {
 
     pub(crate) fn is_open(&self) -> bool {
         self.state.load(Ordering::Acquire) == OPEN
+    }
+
+    pub(crate) fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     pub(crate) fn closing(&self) -> &CancellationToken {

@@ -65,17 +65,27 @@ impl TlsConfig {
     /// The rustls configuration of a provider.
     pub(crate) fn server(&self, protocol: Protocol) -> Result<Arc<ServerConfig>> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
-            return Err(Error::new(ErrorKind::Config, "listening with TLS needs tls.cert and tls.key"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "listening with TLS needs tls.cert and tls.key",
+            ));
         };
-        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(|error| unusable(cert, &error))?;
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(cert, &error))?;
         let builder = match &self.client_ca {
             Some(path) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider());
-                builder.with_client_cert_verifier(verifier.build().map_err(|error| unusable(path, &error))?)
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider());
+                builder.with_client_cert_verifier(
+                    verifier.build().map_err(|error| unusable(path, &error))?,
+                )
             }
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(certificates(cert)?, private_key(key)?).map_err(|error| unusable(cert, &error))?;
+        let mut config = builder
+            .with_single_cert(certificates(cert)?, private_key(key)?)
+            .map_err(|error| unusable(cert, &error))?;
         config.alpn_protocols = match protocol {
             Protocol::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
             Protocol::Http1 => vec![b"http/1.1".to_vec()],
@@ -92,9 +102,9 @@ impl TlsConfig {
             None => client_builder(ca)?.with_webpki_roots(),
         };
         match (&self.client_cert, &self.client_key) {
-            (Some(cert), Some(key)) => {
-                builder.with_client_auth_cert(certificates(cert)?, private_key(key)?).map_err(|error| unusable(cert, &error))
-            }
+            (Some(cert), Some(key)) => builder
+                .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+                .map_err(|error| unusable(cert, &error)),
             _ => Ok(builder.with_no_client_auth()),
         }
     }
@@ -103,7 +113,8 @@ impl TlsConfig {
 type WantsVerifier = rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
 
 fn client_builder(named: Option<&Path>) -> Result<WantsVerifier> {
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     builder.map_err(|error| unusable(named.unwrap_or(Path::new("tls")), &error))
 }
 
@@ -118,7 +129,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let pem = read(path)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<_, _>>().map_err(|error| unusable(path, &error))?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| unusable(path, &error))?;
     if found.is_empty() {
         return Err(unusable(path, &"it holds no certificate in PEM form"));
     }
@@ -132,11 +145,16 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
 fn roots(path: &Path) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| unusable(path, &error))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(path, &error))?;
     }
     Ok(roots)
 }
 
 fn unusable(path: &Path, error: &dyn fmt::Display) -> Error {
-    Error::new(ErrorKind::Config, format!("tls file {} cannot be used: {error}", path.display()))
+    Error::new(
+        ErrorKind::Config,
+        format!("tls file {} cannot be used: {error}", path.display()),
+    )
 }

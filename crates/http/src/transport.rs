@@ -54,7 +54,12 @@ impl HttpTransport {
 
     fn of(config: HttpConfig) -> Self {
         let provider = Arc::new(Provider::new(&config));
-        Self { config, provider, client: Mutex::new(None), ids: AtomicU64::new(0) }
+        Self {
+            config,
+            provider,
+            client: Mutex::new(None),
+            ids: AtomicU64::new(0),
+        }
     }
 
     /// Where it listens, once something is served.
@@ -86,7 +91,6 @@ impl HttpTransport {
     /// ```
     ///
     /// Whether callers from beyond this machine are encrypted and authenticated is then the application's concern.
-    #[must_use]
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
         crate::router::router(self.provider.merge())
     }
@@ -111,7 +115,12 @@ impl Transport for HttpTransport {
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(HttpChannel::new(id, self.config.capability(), self.client()?, self.provider.clone())))
+        Ok(Arc::new(HttpChannel::new(
+            id,
+            self.config.capability(),
+            self.client()?,
+            self.provider.clone(),
+        )))
     }
 
     async fn drain(&self) -> Result<()> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use http::uri::{Authority, Scheme};
 use http::Uri;
+use http::uri::{Authority, Scheme};
 use polywire_core::config::redact_url_passwords;
 use polywire_core::{Error, ErrorKind, Result};
 
@@ -28,8 +28,14 @@ impl BaseUrl {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+        let address = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>();
+        address.map_or_else(
+            |_| host.eq_ignore_ascii_case("localhost"),
+            |address| address.is_loopback(),
+        )
     }
 
     /// The URL of a path, which begins with `/`.
@@ -39,7 +45,13 @@ impl BaseUrl {
             .authority(self.authority.clone())
             .path_and_query(format!("{}{path}", self.prefix))
             .build()
-            .map_err(|error| Error::new(ErrorKind::Config, format!("{self}{path} is no URL: {error}")).caused_by(error))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!("{self}{path} is no URL: {error}"),
+                )
+                .caused_by(error)
+            })
     }
 }
 
@@ -48,14 +60,25 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self> {
         let shown = redact_url_passwords(text);
-        let wrong = |what: &str| Error::new(ErrorKind::Config, format!("url {shown:?} {what}: write one like \"https://orders.example.com\""));
-        let uri: Uri = text.parse().map_err(|error| wrong(&format!("cannot be read ({error})")))?;
+        let wrong = |what: &str| {
+            Error::new(
+                ErrorKind::Config,
+                format!("url {shown:?} {what}: write one like \"https://orders.example.com\""),
+            )
+        };
+        let uri: Uri = text
+            .parse()
+            .map_err(|error| wrong(&format!("cannot be read ({error})")))?;
         let parts = uri.into_parts();
-        let scheme = parts.scheme.filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
+        let scheme = parts
+            .scheme
+            .filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
         let scheme = scheme.ok_or_else(|| wrong("begins with neither http:// nor https://"))?;
         let authority = parts.authority.ok_or_else(|| wrong("has no host"))?;
         if authority.as_str().contains('@') {
-            return Err(wrong("holds credentials, which would be printed in logs; send a token instead"));
+            return Err(wrong(
+                "holds credentials, which would be printed in logs; send a token instead",
+            ));
         }
         if authority.host().is_empty() {
             return Err(wrong("has no host"));
@@ -64,8 +87,14 @@ impl FromStr for BaseUrl {
         if path.as_ref().is_some_and(|path| path.query().is_some()) {
             return Err(wrong("has a query"));
         }
-        let prefix = path.map_or_else(String::new, |path| path.path().trim_end_matches('/').to_owned());
-        Ok(Self { scheme, authority, prefix })
+        let prefix = path.map_or_else(String::new, |path| {
+            path.path().trim_end_matches('/').to_owned()
+        });
+        Ok(Self {
+            scheme,
+            authority,
+            prefix,
+        })
     }
 }
 
@@ -88,8 +117,14 @@ mod tests {
     #[test]
     fn urls_join_paths() {
         for (text, joined) in [
-            ("http://127.0.0.1:7411", "http://127.0.0.1:7411/orders/v1/quote"),
-            ("https://gw.example/api/", "https://gw.example/api/orders/v1/quote"),
+            (
+                "http://127.0.0.1:7411",
+                "http://127.0.0.1:7411/orders/v1/quote",
+            ),
+            (
+                "https://gw.example/api/",
+                "https://gw.example/api/orders/v1/quote",
+            ),
         ] {
             let url: BaseUrl = text.parse().unwrap();
             assert_eq!(url.join("/orders/v1/quote").unwrap().to_string(), joined);
@@ -105,22 +140,38 @@ mod tests {
             ("http://10.0.0.1:1", false),
             ("http://localhost.example.com", false),
         ] {
-            assert_eq!(text.parse::<BaseUrl>().unwrap().is_loopback(), loopback, "{text}");
+            assert_eq!(
+                text.parse::<BaseUrl>().unwrap().is_loopback(),
+                loopback,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn wrong_urls_are_refused_without_their_password() {
         for (text, message) in [
-            ("ftp://x", "url \"ftp://x\" begins with neither http:// nor https://"),
-            ("orders", "url \"orders\" begins with neither http:// nor https://"),
-            ("http://u:secret@x", "url \"http://u:***@x\" holds credentials, which would be printed in logs; send a token instead"),
+            (
+                "ftp://x",
+                "url \"ftp://x\" begins with neither http:// nor https://",
+            ),
+            (
+                "orders",
+                "url \"orders\" begins with neither http:// nor https://",
+            ),
+            (
+                "http://u:secret@x",
+                "url \"http://u:***@x\" holds credentials, which would be printed in logs; send a token instead",
+            ),
             ("http://x/?a=b", "url \"http://x/?a=b\" has a query"),
             ("http://", "url \"http://\" cannot be read"),
         ] {
             let error = text.parse::<BaseUrl>().unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
-            assert!(error.ends_with("write one like \"https://orders.example.com\""), "{error}");
+            assert!(
+                error.ends_with("write one like \"https://orders.example.com\""),
+                "{error}"
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -21,7 +22,10 @@ fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 12_000 + u16::try_from(std::process::id() % 8_000).unwrap_or_default();
     loop {
-        let address = SocketAddr::from(([127, 0, 0, 1], first + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000));
+        let address = SocketAddr::from((
+            [127, 0, 0, 1],
+            first + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000,
+        ));
         if TcpListener::bind(address).is_ok() {
             return address;
         }
@@ -29,25 +33,58 @@ fn free_address() -> SocketAddr {
 }
 
 async fn end(config: HttpConfig) -> Result<Arc<dyn Channel>> {
-    HttpTransport::new(config, true)?.channel("conformance").await
+    HttpTransport::new(config, true)?
+        .channel("conformance")
+        .await
 }
 
 #[async_trait]
 impl Factory for Http {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn case_limit(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
     async fn world(&self, options: WorldOptions) -> Result<Box<dyn World>> {
-        let config = HttpConfig { max_payload: options.max_payload, bounds: options.bounds, ..HttpConfig::default() };
+        let config = HttpConfig {
+            max_payload: options.max_payload,
+            bounds: options.bounds,
+            ..HttpConfig::default()
+        };
         let addresses: Vec<SocketAddr> = (0..REPLICAS).map(|_| free_address()).collect();
-        let urls = addresses.iter().map(|address| format!("http://{address}").parse()).collect::<Result<_>>()?;
-        let consumers = HttpConfig { urls, ..config.clone() };
-        let places: Arc<Mutex<Vec<(SocketAddr, Option<Arc<dyn Channel>>)>>> =
-            Arc::new(Mutex::new(addresses.into_iter().map(|address| (address, None)).collect()));
+        let urls = addresses
+            .iter()
+            .map(|address| format!("http://{address}").parse())
+            .collect::<Result<_>>()?;
+        let consumers = HttpConfig {
+            urls,
+            ..config.clone()
+        };
+        let places: Arc<Mutex<Vec<(SocketAddr, Option<Arc<dyn Channel>>)>>> = Arc::new(Mutex::new(
+            addresses
+                .into_iter()
+                .map(|address| (address, None))
+                .collect(),
+        ));
         let provider = move || {
             let (places, config) = (places.clone(), config.clone());
             async move {
-                let is_free = |place: &&mut (SocketAddr, Option<Arc<dyn Channel>>)| place.1.as_ref().is_none_or(|end| end.health() == Health::Closed);
+                let is_free = |place: &&mut (SocketAddr, Option<Arc<dyn Channel>>)| {
+                    place
+                        .1
+                        .as_ref()
+                        .is_none_or(|end| end.health() == Health::Closed)
+                };
                 let listen = places.lock().iter_mut().find(is_free).map(|place| place.0);
                 let end = end(HttpConfig { listen, ..config }).await?;
-                if let Some(place) = places.lock().iter_mut().find(|place| Some(place.0) == listen) {
+                if let Some(place) = places
+                    .lock()
+                    .iter_mut()
+                    .find(|place| Some(place.0) == listen)
+                {
                     place.1 = Some(end.clone());
                 }
                 Ok(end)

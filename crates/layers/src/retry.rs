@@ -131,7 +131,7 @@ impl Retry {
                 interaction,
                 attempt,
                 ..
-            } = &message.head;
+            } = &*message.head;
             tracing::debug!(%contract, %interaction, attempt, ?pause, %error, "sending again");
             sleep_until(until).await;
             message.head.attempt = message.head.attempt.saturating_add(1);

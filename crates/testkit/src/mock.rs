@@ -12,7 +12,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (channel, mut handle) = mock::pair();
 //! let head = Head::new(Kind::Operation, Name::from_static("orders"), Name::from_static("quote"));
-//! let call = tokio::spawn(async move { channel.call(Message { head, body: "{}".into() }).await });
+//! let call = tokio::spawn(async move { channel.call(Message::new(head, "{}".into())).await });
 //!
 //! let (message, answer) = handle.call().await?;
 //! assert_eq!(message.head.interaction.as_str(), "quote");

@@ -309,10 +309,7 @@ pub(crate) fn bare(
 ) -> Checked<Message> {
     let mut head = Head::new(kind, CONTRACT, interaction);
     head.requirement = Some(Requirement::parse_list(CONTRACT, ranges)?);
-    Ok(Message {
-        head,
-        body: body.into(),
-    })
+    Ok(Message::new(head, body.into()))
 }
 
 /// A subscription to `happened`, without a token.

@@ -8,7 +8,7 @@ use polywire_core::Capability;
 use serde::{Deserialize, Serialize};
 
 /// The environment variable that names the file.
-pub const VARIABLE: &str = "POLYWIRE_CAPABILITIES";
+pub const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";
 
 /// One transport's row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Row {
 /// The rows by transport.
 pub type Table = BTreeMap<String, Row>;
 
-/// Where the table is: the file that `POLYWIRE_CAPABILITIES` names, or `polywire/capabilities.json` in the folder that
+/// Where the table is: the file that `POLYWIRE_TEST_CAPABILITIES` names, or `polywire/capabilities.json` in the folder that
 /// cargo builds into.
 #[must_use]
 pub fn path() -> PathBuf {

@@ -7,10 +7,7 @@ use polywire_testkit::mock::{self, Verb};
 fn message(kind: Kind) -> Message {
     const ORDERS: Name = Name::from_static("orders");
     const QUOTE: Name = Name::from_static("quote");
-    Message {
-        head: Head::new(kind, ORDERS, QUOTE),
-        body: "{}".into(),
-    }
+    Message::new(Head::new(kind, ORDERS, QUOTE), "{}".into())
 }
 
 #[tokio::test]

@@ -51,7 +51,11 @@ impl TransportFactory for LineFactory {
         let max_payload = section.size("max_payload", 1..=1 << 30).unwrap_or(1 << 20);
         section.finish();
         let max_payload = usize::try_from(max_payload).ok()?;
-        Some(Arc::new(Line { listen, connect, max_payload }))
+        Some(Arc::new(Line {
+            listen,
+            connect,
+            max_payload,
+        }))
     }
 }
 
@@ -62,7 +66,11 @@ impl Transport for Line {
     }
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
-        Ok(Arc::new(LineChannel::new(self.listen, self.connect, self.max_payload)))
+        Ok(Arc::new(LineChannel::new(
+            self.listen,
+            self.connect,
+            self.max_payload,
+        )))
     }
 
     async fn drain(&self) -> Result<()> {

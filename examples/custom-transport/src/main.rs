@@ -32,7 +32,11 @@ struct Greeting {
 struct Host;
 
 impl Greetings for Host {
-    async fn greet(&self, cx: &Context, Name { name }: Name) -> Result<Greeting, std::convert::Infallible> {
+    async fn greet(
+        &self,
+        cx: &Context,
+        Name { name }: Name,
+    ) -> Result<Greeting, std::convert::Infallible> {
         let text = format!("hello {name}, in version {}", cx.version());
         Ok(Greeting { text })
     }
@@ -40,16 +44,28 @@ impl Greetings for Host {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let wire = Polywire::builder().transport(LineFactory)?.config_text("line.toml", CONFIG).build()?;
-    wire.provide("greetings", GreetingsServer::new(Host)).await?;
+    let wire = Polywire::builder()
+        .transport(LineFactory)?
+        .config_text("line.toml", CONFIG)
+        .build()?;
+    wire.provide("greetings", GreetingsServer::new(Host))
+        .await?;
 
     let greetings: GreetingsClient = wire.connect("greetings").await?;
-    let greeting = greetings.greet(Name { name: "Ada".to_owned() }).await?;
+    let greeting = greetings
+        .greet(Name {
+            name: "Ada".to_owned(),
+        })
+        .await?;
     println!("{}", greeting.text);
 
     // What a transport does not have, it says.
     let session = greetings.session();
-    if let Err(error) = session.channel().discover(session.requirement().contract()).await {
+    if let Err(error) = session
+        .channel()
+        .discover(session.requirement().contract())
+        .await
+    {
         println!("{error}");
     }
     wire.close().await?;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, RwLock, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +22,8 @@ use crate::wire::{self, Answer, Request};
 const CONNECTIONS: usize = 1024;
 /// How long a caller may take to send its call.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause after a connection that could not be accepted.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The provider's end, listening once it serves.
 #[derive(Debug)]
@@ -46,10 +48,23 @@ struct Shared {
 }
 
 impl Provider {
-    pub(crate) fn new(listen: Option<SocketAddr>, max_payload: usize, closing: CancellationToken) -> Self {
+    pub(crate) fn new(
+        listen: Option<SocketAddr>,
+        max_payload: usize,
+        closing: CancellationToken,
+    ) -> Self {
         let (services, running) = (RwLock::default(), TaskTracker::new());
-        let shared = Shared { services, max_payload, running, closing };
-        Self { listen, shared: Arc::new(shared), listening: Mutex::default() }
+        let shared = Shared {
+            services,
+            max_payload,
+            running,
+            closing,
+        };
+        Self {
+            listen,
+            shared: Arc::new(shared),
+            listening: Mutex::default(),
+        }
     }
 
     pub(crate) async fn serve(&self, service: Arc<Service>) -> Result<()> {
@@ -57,13 +72,22 @@ impl Provider {
         if listening.is_none() {
             *listening = Some(self.start().await?);
         }
-        self.shared.services.write().await.insert(service.name().clone(), service);
+        self.shared
+            .services
+            .write()
+            .await
+            .insert(service.name().clone(), service);
         Ok(())
     }
 
     async fn start(&self) -> Result<Listening> {
         let wrong = |text: String| Error::new(ErrorKind::Config, text);
-        let listen = self.listen.ok_or_else(|| wrong("a provider needs listen = \"ADDRESS:PORT\" in the table of its transport".to_owned()))?;
+        let listen = self.listen.ok_or_else(|| {
+            wrong(
+                "a provider needs listen = \"ADDRESS:PORT\" in the table of its transport"
+                    .to_owned(),
+            )
+        })?;
         let cannot = |error| wrong(format!("cannot listen on {listen}: {error}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
@@ -72,12 +96,23 @@ impl Provider {
     }
 
     pub(crate) async fn address(&self) -> Option<SocketAddr> {
-        self.listening.lock().await.as_ref().map(|listening| listening.address)
+        self.listening
+            .lock()
+            .await
+            .as_ref()
+            .map(|listening| listening.address)
     }
 
     /// Lets what runs finish, while the services refuse what is new.
     pub(crate) async fn drain(&self) {
-        let services: Vec<_> = self.shared.services.read().await.values().cloned().collect();
+        let services: Vec<_> = self
+            .shared
+            .services
+            .read()
+            .await
+            .values()
+            .cloned()
+            .collect();
         for service in services {
             service.drain().await;
         }
@@ -102,30 +137,38 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         Some((stream, place))
     };
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             () = shared.closing.cancelled() => return,
-            // A connection that was lost before it was accepted is nobody's loss.
-            Some((stream, place)) = next() => {
-                let shared = shared.clone();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = shared.closing.cancelled() => {}
-                        () = answer(&shared, stream) => {}
-                    }
-                    drop(place);
-                });
+            accepted = next() => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            // Without a file descriptor left, the next try would fail as fast.
+            sleep(PAUSE).await;
+            continue;
+        };
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shared.closing.cancelled() => {}
+                () = answer(&shared, stream) => {}
             }
-            else => {}
-        }
+            drop(place);
+        });
     }
 }
 
 /// Answers the one call of a connection.
 async fn answer(shared: &Shared, stream: TcpStream) {
     let mut stream = BufReader::new(stream);
-    let asked = timeout(PATIENCE, wire::read::<Request>(&mut stream, shared.max_payload)).await;
+    let asked = timeout(
+        PATIENCE,
+        wire::read::<Request>(&mut stream, shared.max_payload),
+    )
+    .await;
     // Whoever is slow or sends something else is not answered.
-    let Ok(Ok((request, body))) = asked else { return };
+    let Ok(Ok((request, body))) = asked else {
+        return;
+    };
     let _running = shared.running.token();
     let result = tokio::select! {
         result = handle(shared, request, body) => result,
@@ -140,7 +183,10 @@ async fn answer(shared: &Shared, stream: TcpStream) {
 async fn handle(shared: &Shared, request: Request, body: bytes::Bytes) -> Result<Reply> {
     let service = shared.services.read().await.get(&request.contract).cloned();
     let service = service.ok_or_else(|| {
-        let text = format!("contract {:?} is not served here", request.contract.as_str());
+        let text = format!(
+            "contract {:?} is not served here",
+            request.contract.as_str()
+        );
         Error::new(ErrorKind::Unavailable, text).dispatched_as(Dispatched::No)
     })?;
     service.admit(request.into_head()?)?.dispatch(body).await

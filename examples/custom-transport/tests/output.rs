@@ -10,9 +10,15 @@ use polywire::config::Environment;
 #[test]
 fn it_prints_what_is_expected() {
     // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_custom-transport"));
-    command.env("POLYWIRE_TRANSPORT_LINE_LISTEN", &address).env("POLYWIRE_TRANSPORT_LINE_CONNECT", &address);
+    command
+        .env("POLYWIRE_TRANSPORT_LINE_LISTEN", &address)
+        .env("POLYWIRE_TRANSPORT_LINE_CONNECT", &address);
     let output = command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(
@@ -26,7 +32,10 @@ fn it_prints_what_is_expected() {
 fn mistakes_in_its_table_have_a_line() {
     let text = "[channel.greetings]\ntransport = \"line\"\n[transport.line]\nlisten = \"0.0.0.0:1\"\nconect = \"127.0.0.1:1\"\n";
     let builder = Polywire::builder().transport(LineFactory).unwrap();
-    let report = builder.config_text("line.toml", text).environment(Environment::default()).check();
+    let report = builder
+        .config_text("line.toml", text)
+        .environment(Environment::default())
+        .check();
     let mistakes: Vec<_> = report.mistakes.iter().map(ToString::to_string).collect();
     assert_eq!(
         mistakes,

@@ -31,7 +31,9 @@ struct Shop;
 
 impl Orders for Shop {
     async fn quote(&self, _: &Context, request: QuoteRequest) -> Result<Quote, Infallible> {
-        Ok(Quote { cents: request.pens * 250 })
+        Ok(Quote {
+            cents: request.pens * 250,
+        })
     }
 }
 
@@ -44,7 +46,9 @@ const CONFIG: &str = r#"
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let wire = Polywire::builder().config_text("polywire.toml", CONFIG).build()?;
+    let wire = Polywire::builder()
+        .config_text("polywire.toml", CONFIG)
+        .build()?;
     let shop = wire.provide("orders", OrdersServer::new(Shop)).await?;
 
     let orders: OrdersClient = wire.connect("orders").await?;
@@ -52,7 +56,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let quote = orders.quote(QuoteRequest { pens: 3 }).await?;
     println!("3 pens cost {} cents", quote.cents);
 
-    shop.publisher::<OrdersPublisher>()?.shipped(&OrderShipped { order: 7 }).await?;
+    shop.publisher::<OrdersPublisher>()?
+        .shipped(&OrderShipped { order: 7 })
+        .await?;
     if let Some(delivery) = shipped.next().await {
         println!("order {} was shipped", delivery.event.order);
         delivery.ack().await?;

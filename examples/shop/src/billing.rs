@@ -34,7 +34,10 @@ impl Billing {
     /// When no subscription can be had as configured.
     pub async fn open(wire: &Polywire) -> Result<Self> {
         let orders: OrdersClient = wire.connect("orders").await?;
-        let (shipped, closed) = (orders.shipped(GROUP).await?, orders.day_closed(GROUP).await?);
+        let (shipped, closed) = (
+            orders.shipped(GROUP).await?,
+            orders.day_closed(GROUP).await?,
+        );
         Ok(Self { shipped, closed })
     }
 
@@ -49,7 +52,10 @@ impl Billing {
             let events = u64::try_from(invoices.len())?;
             if day.is_some_and(|day: Day| events >= day.shipped) {
                 let total_cents = invoices.values().sum();
-                return Ok(Billed { events, total_cents });
+                return Ok(Billed {
+                    events,
+                    total_cents,
+                });
             }
             tokio::select! {
                 Some(delivery) = self.shipped.next() => {

@@ -3,7 +3,10 @@
 //! Begin with the contract, [`v1`], then the provider, [`orders`], the consumer, [`storefront`], and the subscriber,
 //! [`billing`]. `memory.toml` and `http.toml` are all that differs between one process and three.
 
-#![allow(clippy::print_stdout, reason = "ready lines are for whoever starts the program")]
+#![allow(
+    clippy::print_stdout,
+    reason = "ready lines are for whoever starts the program"
+)]
 
 pub mod billing;
 pub mod options;
@@ -36,9 +39,14 @@ pub async fn run(options: &Options) -> Result<()> {
         serve(&wire, options).await?;
         return Ok(wire.run().await?);
     }
-    let mut report = Report { transport: transport(options), ..Report::default() };
+    let mut report = Report {
+        transport: transport(options),
+        ..Report::default()
+    };
     let worked = work(&wire, options, &mut report).await;
-    report.verdict = worked.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned());
+    report.verdict = worked
+        .as_ref()
+        .map_or_else(ToString::to_string, |()| "ok".to_owned());
     if let Some(path) = &options.report {
         report.write(path)?;
     }
@@ -88,6 +96,11 @@ async fn work(wire: &Polywire, options: &Options, report: &mut Report) -> Result
 /// The transport on which the configuration puts the channel.
 fn transport(options: &Options) -> String {
     let report = Polywire::builder().config_file(&options.config).check();
-    let orders = report.channels.into_iter().find(|channel| channel.name == "orders");
-    orders.and_then(|orders| orders.transport).unwrap_or_default()
+    let orders = report
+        .channels
+        .into_iter()
+        .find(|channel| channel.name == "orders");
+    orders
+        .and_then(|orders| orders.transport)
+        .unwrap_or_default()
 }

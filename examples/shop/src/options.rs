@@ -68,6 +68,10 @@ impl Options {
     }
 
     pub(crate) fn major(&self) -> Major {
-        if self.client == 1 { Major::One } else { Major::Two }
+        if self.client == 1 {
+            Major::One
+        } else {
+            Major::Two
+        }
     }
 }

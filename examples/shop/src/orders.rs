@@ -76,24 +76,46 @@ impl v2::Orders for Shop {
         let total = catalogue::total(&order.basket)?;
         self.book.send_modify(|book| {
             let (customer, state) = (order.customer, State::Placed);
-            book.entry(order.number).or_insert(Entry { customer, total, state });
+            book.entry(order.number).or_insert(Entry {
+                customer,
+                total,
+                state,
+            });
         });
         Ok(Quote { total })
     }
 
-    async fn ship(&self, _: &Context, OrderNumber { number }: OrderNumber) -> Result<(), OrdersError> {
-        let Entry { customer, total, state } = self.find(number)?;
+    async fn ship(
+        &self,
+        _: &Context,
+        OrderNumber { number }: OrderNumber,
+    ) -> Result<(), OrdersError> {
+        let Entry {
+            customer,
+            total,
+            state,
+        } = self.find(number)?;
         if state == State::Shipped {
             return Ok(());
         }
         // Announced before it is noted: a failure in between runs the command again, and nobody is left untold.
-        let event = Shipped { number, customer, total };
+        let event = Shipped {
+            number,
+            customer,
+            total,
+        };
         let announced = self.announcer.wait().await.shipped(event).await;
-        announced.map_err(|error| OrdersError::NotAnnounced { reason: error.to_string() })?;
+        announced.map_err(|error| OrdersError::NotAnnounced {
+            reason: error.to_string(),
+        })?;
         self.settle(number, State::Shipped)
     }
 
-    async fn cancel(&self, _: &Context, OrderNumber { number }: OrderNumber) -> Result<(), OrdersError> {
+    async fn cancel(
+        &self,
+        _: &Context,
+        OrderNumber { number }: OrderNumber,
+    ) -> Result<(), OrdersError> {
         self.settle(number, State::Cancelled)
     }
 
@@ -106,10 +128,16 @@ impl v2::Orders for Shop {
                 shipped: count(&book, State::Shipped),
                 cancelled: count(&book, State::Cancelled),
             },
-            Err(gone) => return Err(OrdersError::NotAnnounced { reason: gone.to_string() }),
+            Err(gone) => {
+                return Err(OrdersError::NotAnnounced {
+                    reason: gone.to_string(),
+                });
+            }
         };
         let announced = self.announcer.wait().await.day_closed(day).await;
-        announced.map_err(|error| OrdersError::NotAnnounced { reason: error.to_string() })?;
+        announced.map_err(|error| OrdersError::NotAnnounced {
+            reason: error.to_string(),
+        })?;
         Ok(day)
     }
 }
@@ -124,7 +152,9 @@ impl Shop {
     fn settle(&self, number: u64, to: State) -> Result<(), OrdersError> {
         let mut result = Err(OrdersError::NotPlaced { number });
         self.book.send_if_modified(|book| {
-            let Some(entry) = book.get_mut(&number) else { return false };
+            let Some(entry) = book.get_mut(&number) else {
+                return false;
+            };
             result = match entry.state {
                 State::Placed => {
                     entry.state = to;

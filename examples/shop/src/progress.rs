@@ -16,7 +16,12 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(what: &'static str, all: usize) -> Self {
         let shown = stderr().is_terminal();
-        Self { what, all, done: 0, shown }
+        Self {
+            what,
+            all,
+            done: 0,
+            shown,
+        }
     }
 
     /// One more is done.
@@ -26,14 +31,21 @@ impl Progress {
         let filled = done * WIDTH / all;
         // A step that would not be seen is not drawn.
         if self.shown && filled != (done - 1) * WIDTH / all {
-            let bar = format!("{:━<filled$}{:─<rest$}", "", "", rest = WIDTH.saturating_sub(filled));
+            let bar = format!(
+                "{:━<filled$}{:─<rest$}",
+                "",
+                "",
+                rest = WIDTH.saturating_sub(filled)
+            );
             self.draw(&format!("\r{} {bar} {done}/{}", self.what, self.all));
         }
     }
 
     fn draw(&mut self, text: &str) {
         // Progress that cannot be shown is nothing to fail for.
-        self.shown = write!(stderr(), "{text}").and_then(|()| stderr().flush()).is_ok();
+        self.shown = write!(stderr(), "{text}")
+            .and_then(|()| stderr().flush())
+            .is_ok();
     }
 }
 

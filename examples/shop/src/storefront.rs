@@ -81,7 +81,10 @@ pub async fn run(wire: &Polywire, rows: &[Row], major: Major) -> Result<Sold> {
     times.sort_unstable();
     let count = u64::try_from(rows.len())?;
     Ok(Sold {
-        version: orders.version().map(|version| version.to_string()).unwrap_or_default(),
+        version: orders
+            .version()
+            .map(|version| version.to_string())
+            .unwrap_or_default(),
         orders: count,
         refused: count - day.placed,
         day,
@@ -104,8 +107,17 @@ fn percentile(times: &[Duration], percent: usize) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn surprise(row: &Row, answer: &impl std::fmt::Debug, promised: Option<u64>) -> Box<dyn std::error::Error + Send + Sync> {
-    let Row { number, article, quantity, .. } = row;
+fn surprise(
+    row: &Row,
+    answer: &impl std::fmt::Debug,
+    promised: Option<u64>,
+) -> Box<dyn std::error::Error + Send + Sync> {
+    let Row {
+        number,
+        article,
+        quantity,
+        ..
+    } = row;
     format!("order {number}, {quantity} of {article:?}, was answered with {answer:?}: promised were {promised:?} cents").into()
 }
 

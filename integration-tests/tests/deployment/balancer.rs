@@ -24,7 +24,9 @@ impl Balancer {
                 let replicas = behind.lock().unwrap().clone();
                 let turn = turn.fetch_add(1, Ordering::Relaxed);
                 // With nobody behind it, the connection ends here.
-                let Some(replica) = replicas.get(turn % replicas.len().max(1)).cloned() else { continue };
+                let Some(replica) = replicas.get(turn % replicas.len().max(1)).cloned() else {
+                    continue;
+                };
                 tokio::spawn(async move {
                     if let Ok(mut replica) = TcpStream::connect(replica).await {
                         let _ = copy_bidirectional(&mut stream, &mut replica).await;
@@ -37,6 +39,9 @@ impl Balancer {
 
     /// New connections go to these from now on; those that are open stay where they are.
     pub(crate) fn point_at(&self, replicas: &[&super::replica::Replica]) {
-        *self.replicas.lock().unwrap() = replicas.iter().map(|replica| replica.address.clone()).collect();
+        *self.replicas.lock().unwrap() = replicas
+            .iter()
+            .map(|replica| replica.address.clone())
+            .collect();
     }
 }

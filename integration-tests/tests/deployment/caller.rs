@@ -37,7 +37,9 @@ pub(crate) struct Caller {
 impl Caller {
     /// Starts to call whoever is behind the address, requiring at least one minor version.
     pub(crate) async fn start(url: &str, floor: u64) -> Self {
-        let text = format!("[channel.counter]\nrequire = \"^1.{floor}\"\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n");
+        let text = format!(
+            "[channel.counter]\nrequire = \"^1.{floor}\"\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n"
+        );
         let wire: Polywire = super::wire(&text);
         let counter: v1_4::CounterClient = wire.connect("counter").await.unwrap();
         let changes = Arc::<Mutex<Vec<String>>>::default();
@@ -47,7 +49,11 @@ impl Caller {
                 noted.lock().unwrap().push(format!("{change:?}"));
             }
         });
-        let counter = counter.with(CallOptions::new().metadata(FLOOR, &floor.to_string()).unwrap());
+        let counter = counter.with(
+            CallOptions::new()
+                .metadata(FLOOR, &floor.to_string())
+                .unwrap(),
+        );
         let (answers, answered) = watch::channel(Answered::default());
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
@@ -56,15 +62,23 @@ impl Caller {
                     CallError::App(never) => match never {},
                     CallError::Wire(error) => error,
                 });
-                answers.send_modify(|answers| note(answers, called.map(drop), |answers| answers.calls += 1));
+                answers.send_modify(|answers| {
+                    note(answers, called.map(drop), |answers| answers.calls += 1);
+                });
                 let noted = counter.note().await.map(drop);
-                answers.send_modify(|answers| note(answers, noted, |answers| answers.commands += 1));
+                answers
+                    .send_modify(|answers| note(answers, noted, |answers| answers.commands += 1));
                 // Nobody there answers at once, and others want to run too.
                 tokio::task::yield_now().await;
             }
             wire.close().await.unwrap();
         });
-        Self { answered, stop, task, changes }
+        Self {
+            answered,
+            stop,
+            task,
+            changes,
+        }
     }
 
     /// How it was answered up to now.
@@ -80,14 +94,22 @@ impl Caller {
 
     /// Waits for so many more answered calls and commands.
     pub(crate) async fn served(&mut self, more: u64) {
-        let Answered { calls, commands, .. } = self.answered();
-        self.until("answers", |answered| answered.calls >= calls + more && answered.commands >= commands + more).await;
+        let Answered {
+            calls, commands, ..
+        } = self.answered();
+        self.until("answers", |answered| {
+            answered.calls >= calls + more && answered.commands >= commands + more
+        })
+        .await;
     }
 
     /// Waits for so many more refusals.
     pub(crate) async fn refused(&mut self, more: u64) {
         let before = self.answered().errors(ErrorKind::NoMatch);
-        self.until("refusals", |answered| answered.errors(ErrorKind::NoMatch) >= before + more).await;
+        self.until("refusals", |answered| {
+            answered.errors(ErrorKind::NoMatch) >= before + more
+        })
+        .await;
     }
 
     pub(crate) async fn stop(self) -> Answered {

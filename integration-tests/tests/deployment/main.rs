@@ -1,5 +1,7 @@
 //! A rolling deployment: 1.4 and 1.5 behind one address, upgrade and rollback under load, in any order of start.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod balancer;
 mod caller;
 mod contract;
@@ -30,9 +32,16 @@ async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
     let balancer = Balancer::start().await;
 
     // Consumers first: nobody is there, and nobody waits for anybody.
-    let (mut old, mut new) = (Caller::start(&balancer.url, 2).await, Caller::start(&balancer.url, 5).await);
+    let (mut old, mut new) = (
+        Caller::start(&balancer.url, 2).await,
+        Caller::start(&balancer.url, 5).await,
+    );
     for caller in [&mut old, &mut new] {
-        caller.until("nobody", |answered| answered.errors(ErrorKind::Unavailable) > 0).await;
+        caller
+            .until("nobody", |answered| {
+                answered.errors(ErrorKind::Unavailable) > 0
+            })
+            .await;
     }
 
     // 1.4 alone: ^1.2 is served, ^1.5 is refused.
@@ -69,28 +78,60 @@ async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
     old.served(50).await;
     new.refused(10).await;
 
-    let upgraded = old.changes.lock().unwrap().iter().any(|change| change.contains("Upgraded"));
+    let upgraded = old
+        .changes
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|change| change.contains("Upgraded"));
     assert!(upgraded, "{:?}", old.changes.lock().unwrap());
     let (old, new, late) = (old.stop().await, new.stop().await, late.stop().await);
     // The old consumer noticed nothing once anybody was there.
-    assert_eq!(old.errors(ErrorKind::Unavailable), unavailable, "{:?}", old.last_error);
+    assert_eq!(
+        old.errors(ErrorKind::Unavailable),
+        unavailable,
+        "{:?}",
+        old.last_error
+    );
     assert_eq!(old.errors.len(), 1, "{:?}", old.last_error);
     for caller in [&new, &late] {
-        let others: Vec<_> = caller.errors.keys().filter(|kind| !["unavailable", "no-match"].contains(kind)).collect();
+        let others: Vec<_> = caller
+            .errors
+            .keys()
+            .filter(|kind| !["unavailable", "no-match"].contains(kind))
+            .collect();
         assert!(others.is_empty(), "{caller:?}");
     }
     e.stop().await;
 
     // Connections stay where they are, so not every replica has to have a caller; every stage of the deployment has.
     for stage in [&[&a, &b][..], &[&c, &d], &[&e]] {
-        assert!(stage.iter().any(|replica| replica.ran.of(2) > 0), "no ^1.2 caller came to a replica of 1.{}", stage[0].minor);
+        assert!(
+            stage.iter().any(|replica| replica.ran.of(2) > 0),
+            "no ^1.2 caller came to a replica of 1.{}",
+            stage[0].minor
+        );
     }
     let replicas = [&a, &b, &c, &d, &e];
     for replica in replicas {
-        assert_eq!(replica.ran.wrong(replica.minor), 0, "replica of 1.{} ran {:?}", replica.minor, replica.ran);
+        assert_eq!(
+            replica.ran.wrong(replica.minor),
+            0,
+            "replica of 1.{} ran {:?}",
+            replica.minor,
+            replica.ran
+        );
     }
     // What was answered was handled, once.
-    let handled = |floor| replicas.iter().map(|replica| replica.ran.of(floor)).sum::<u64>();
+    let handled = |floor| {
+        replicas
+            .iter()
+            .map(|replica| replica.ran.of(floor))
+            .sum::<u64>()
+    };
     assert_eq!(handled(2), old.calls + old.commands);
-    assert_eq!(handled(5), new.calls + new.commands + late.calls + late.commands);
+    assert_eq!(
+        handled(5),
+        new.calls + new.commands + late.calls + late.commands
+    );
 }

@@ -17,7 +17,11 @@ pub(crate) struct Ran(Arc<Mutex<BTreeMap<u64, u64>>>);
 
 impl Ran {
     fn count(&self, cx: &Context) -> u64 {
-        let floor = cx.metadata().get(FLOOR).and_then(|floor| floor.parse().ok()).unwrap_or(u64::MAX);
+        let floor = cx
+            .metadata()
+            .get(FLOOR)
+            .and_then(|floor| floor.parse().ok())
+            .unwrap_or(u64::MAX);
         let mut ran = self.0.lock().unwrap();
         *ran.entry(floor).or_default() += 1;
         ran.values().sum()
@@ -25,18 +29,31 @@ impl Ran {
 
     /// How often handlers ran for callers that need at least this minor version.
     pub(crate) fn of(&self, floor: u64) -> u64 {
-        self.0.lock().unwrap().get(&floor).copied().unwrap_or_default()
+        self.0
+            .lock()
+            .unwrap()
+            .get(&floor)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// How often handlers ran for callers that need a higher minor version than this replica has.
     pub(crate) fn wrong(&self, own: u64) -> u64 {
-        self.0.lock().unwrap().iter().filter(|(floor, _)| **floor > own).map(|(_, times)| times).sum()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(floor, _)| **floor > own)
+            .map(|(_, times)| times)
+            .sum()
     }
 }
 
 impl v1_4::Counter for Ran {
     async fn count(&self, cx: &Context) -> Result<v1_4::Counted, Infallible> {
-        Ok(v1_4::Counted { calls: self.count(cx) })
+        Ok(v1_4::Counted {
+            calls: self.count(cx),
+        })
     }
 
     async fn note(&self, cx: &Context) -> Result<(), Infallible> {
@@ -47,8 +64,16 @@ impl v1_4::Counter for Ran {
 
 impl v1_5::Counter for Ran {
     async fn count(&self, cx: &Context) -> Result<v1_5::Counted, Infallible> {
-        let by = cx.agreement().instance.as_deref().unwrap_or_default().to_owned();
-        Ok(v1_5::Counted { calls: self.count(cx), by })
+        let by = cx
+            .agreement()
+            .instance
+            .as_deref()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(v1_5::Counted {
+            calls: self.count(cx),
+            by,
+        })
     }
 
     async fn note(&self, cx: &Context) -> Result<(), Infallible> {
@@ -80,7 +105,12 @@ impl Replica {
         let provided = wire.provide("counter", versions).await.unwrap();
         let address = provided.address().await.unwrap();
         let address = address.strip_prefix("http://").unwrap().to_owned();
-        Self { minor, ran, wire, address }
+        Self {
+            minor,
+            ran,
+            wire,
+            address,
+        }
     }
 
     /// Finishes what runs, then ends.

@@ -12,10 +12,19 @@ fn the_configurations_of_the_examples_are_good() {
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let Some(transport) = name.strip_suffix(".toml").filter(|name| *name != "Cargo") else { continue };
-        let report = Polywire::builder().config_file(&path).environment(Environment::default()).check();
+        let Some(transport) = name.strip_suffix(".toml").filter(|name| *name != "Cargo") else {
+            continue;
+        };
+        let report = Polywire::builder()
+            .config_file(&path)
+            .environment(Environment::default())
+            .check();
         assert!(report.is_good(), "{report:?}");
-        let orders = report.channels.iter().find(|channel| channel.name == "orders").unwrap();
+        let orders = report
+            .channels
+            .iter()
+            .find(|channel| channel.name == "orders")
+            .unwrap();
         assert_eq!(orders.transport.as_deref(), Some(transport));
         assert_eq!(orders.require.as_deref(), Some("^1.2"));
         checked.push(transport.to_owned());

@@ -6,8 +6,12 @@ use crate::program;
 
 #[test]
 fn every_transport_has_its_row_and_the_refusal_is_resolved() {
-    let (before, folder) = (program::checksum(), program::folder());
-    let demo = Demo::new(program::PROGRAM.into(), folder.path().join("orders.json"), folder.path().join("reports"));
+    let (before, folder) = (program::bytes(), program::folder());
+    let demo = Demo::new(
+        program::PROGRAM.into(),
+        folder.path().join("orders.json"),
+        folder.path().join("reports"),
+    );
     let mut out = Vec::new();
     demo.run(&mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -15,9 +19,15 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with('│'))
-        .map(|line| line.split(['│', '┆']).map(str::trim).filter(|cell| !cell.is_empty()).collect())
+        .map(|line| {
+            line.split(['│', '┆'])
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
         .collect();
-    let without_times = |row: &Vec<&str>| [row[0], row[1], row[2], row[3], row[5]].map(str::to_owned);
+    let without_times =
+        |row: &Vec<&str>| [row[0], row[1], row[2], row[3], row[5]].map(str::to_owned);
     let found: Vec<_> = rows.iter().map(without_times).collect();
     let title = ["transport", "version agreed", "orders", "events", "verdict"];
     let expected = [
@@ -29,8 +39,21 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
     ];
     assert_eq!(found, expected.map(|row| row.map(str::to_owned)), "{text}");
 
-    let refusal = text.lines().find(|line| line.contains("no version of contract")).unwrap();
-    assert!(refusal.starts_with("  call orders.quote: no version of contract \"orders\" satisfies ^2: the provider "), "{refusal}");
-    assert!(refusal.ends_with(" offers 1.4.0 (another major); upgrade the provider to 2.x or require ^1.4"), "{refusal}");
-    assert_eq!(program::checksum(), before);
+    let refusal = text
+        .lines()
+        .find(|line| line.contains("no version of contract"))
+        .unwrap();
+    assert!(
+        refusal.starts_with(
+            "  call orders.quote: no version of contract \"orders\" satisfies ^2: the provider "
+        ),
+        "{refusal}"
+    );
+    assert!(
+        refusal.ends_with(
+            " offers 1.4.0 (another major); upgrade the provider to 2.x or require ^1.4"
+        ),
+        "{refusal}"
+    );
+    assert!(program::bytes() == before, "the program changed");
 }

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_shop-under-test");
 
 /// A file of the example.
 pub(crate) fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples/shop")
+        .join(name)
 }
 
 /// The program, byte for byte.
-pub(crate) fn checksum() -> String {
-    let program = std::fs::read(PROGRAM).unwrap();
-    Sha256::digest(program).iter().map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn bytes() -> Vec<u8> {
+    std::fs::read(PROGRAM).unwrap()
 }
 
 /// A folder with the first forty orders in `orders.json`: one of them refused, two cancelled.
@@ -26,7 +26,11 @@ pub(crate) fn folder() -> TempDir {
     let text = std::fs::read_to_string(file("data/orders.json")).unwrap();
     let mut orders: Vec<Value> = serde_json::from_str(&text).unwrap();
     orders.truncate(40);
-    std::fs::write(folder.path().join("orders.json"), serde_json::to_string(&orders).unwrap()).unwrap();
+    std::fs::write(
+        folder.path().join("orders.json"),
+        serde_json::to_string(&orders).unwrap(),
+    )
+    .unwrap();
     folder
 }
 
@@ -35,7 +39,9 @@ pub(crate) fn shop(roles: &[&str], config: &str, folder: &TempDir) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(roles).arg("--config").arg(file(config));
     command.arg("--data").arg(folder.path().join("orders.json"));
-    command.arg("--report").arg(folder.path().join("report.json"));
+    command
+        .arg("--report")
+        .arg(folder.path().join("report.json"));
     command
 }
 

@@ -48,7 +48,12 @@ impl Demo {
     /// A demonstration of a built program.
     #[must_use]
     pub fn new(program: PathBuf, data: PathBuf, reports: PathBuf) -> Self {
-        Self { program, data, reports, progress: false }
+        Self {
+            program,
+            data,
+            reports,
+            progress: false,
+        }
     }
 
     /// Runs it over every transport there is, then shows a refusal and how it is resolved.
@@ -59,15 +64,22 @@ impl Demo {
         std::fs::create_dir_all(&self.reports)?;
         let mut rows = Vec::new();
         for transport in TRANSPORTS {
-            let outcome = transport.available().and_then(|()| self.shop(transport).process("^1.2", 1));
+            let outcome = transport
+                .available()
+                .and_then(|()| self.shop(transport).process("^1.2", 1));
             rows.push((transport.name, outcome));
         }
         writeln!(out, "{}", table::of(&rows))?;
         for (name, outcome) in &rows {
-            let report = outcome.as_ref().map_err(|error| format!("{name}: {error}"))?;
+            let report = outcome
+                .as_ref()
+                .map_err(|error| format!("{name}: {error}"))?;
             report.check().map_err(|error| format!("{name}: {error}"))?;
         }
-        match TRANSPORTS.iter().find(|transport| transport.has_processes()) {
+        match TRANSPORTS
+            .iter()
+            .find(|transport| transport.has_processes())
+        {
             Some(transport) => self.migrate(transport, out),
             None => Ok(()),
         }
@@ -77,11 +89,17 @@ impl Demo {
     fn migrate(&self, transport: &'static Transport, out: &mut dyn Write) -> Result<()> {
         let shop = self.shop(transport);
         let refusal = shop.refusal("^2", 2)?;
-        writeln!(out, "\na consumer that requires ^2, while 1.4.0 is all there is, is refused before any handler runs:")?;
+        writeln!(
+            out,
+            "\na consumer that requires ^2, while 1.4.0 is all there is, is refused before any handler runs:"
+        )?;
         writeln!(out, "  {refusal}")?;
         let report = shop.with_versions("1,2").process("^2", 2)?;
         report.check()?;
-        writeln!(out, "\nthe same consumer, once 2.0.0 is served beside 1.4.0, whose subscriber notices nothing:")?;
+        writeln!(
+            out,
+            "\nthe same consumer, once 2.0.0 is served beside 1.4.0, whose subscriber notices nothing:"
+        )?;
         writeln!(out, "{}", table::of(&[(transport.name, Ok(report))]))?;
         Ok(())
     }
@@ -106,7 +124,9 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     let mut build = cargo(words);
     build.stdin(Stdio::null());
     run(build)?;
-    let program = tree::target().join(profile).join(format!("shop{}", std::env::consts::EXE_SUFFIX));
+    let program = tree::target()
+        .join(profile)
+        .join(format!("shop{}", std::env::consts::EXE_SUFFIX));
     let own = tree::root().join("examples/shop/data/orders.json");
     let data = arguments.data.clone().unwrap_or(own);
     let mut demo = Demo::new(program, data, tree::target().join("polywire").join("demo"));

@@ -34,7 +34,9 @@ impl Role {
             // Ends with the process, whose output it reads.
             thread::spawn(move || {
                 let lines = BufReader::new(output).lines();
-                lines.map_while(std::result::Result::ok).try_for_each(|line| sender.send(line))
+                lines
+                    .map_while(std::result::Result::ok)
+                    .try_for_each(|line| sender.send(line))
             });
         }
         Ok(Self { name, child, lines })
@@ -47,17 +49,26 @@ impl Role {
     pub(crate) fn line(&self, prefix: &str, within: Duration) -> Result<String> {
         let until = Instant::now() + within;
         loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => {
                     if let Some(rest) = line.strip_prefix(prefix) {
                         return Ok(rest.trim().to_owned());
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("{} printed no line {prefix:?} within {within:?}", self.name).into());
+                    return Err(format!(
+                        "{} printed no line {prefix:?} within {within:?}",
+                        self.name
+                    )
+                    .into());
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(format!("{} ended before it printed a line {prefix:?}", self.name).into());
+                    return Err(
+                        format!("{} ended before it printed a line {prefix:?}", self.name).into(),
+                    );
                 }
             }
         }
@@ -70,7 +81,10 @@ impl Role {
     pub(crate) fn finish(mut self, within: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + within;
         loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 Ok(_) => {}
                 // Its output is closed when it ends.
                 Err(RecvTimeoutError::Disconnected) => return Ok(self.child.wait()?),
@@ -123,7 +137,10 @@ mod tests {
         assert_eq!(role.line("ready at", SOON).unwrap(), "7");
         assert_eq!(role.finish(SOON).unwrap().code(), Some(3));
         let error = shell("echo first").line("ready", SOON).unwrap_err();
-        assert_eq!(error.to_string(), "shell ended before it printed a line \"ready\"");
+        assert_eq!(
+            error.to_string(),
+            "shell ended before it printed a line \"ready\""
+        );
     }
 
     #[test]
@@ -131,7 +148,9 @@ mod tests {
         let role = shell("trap 'exit 0' TERM; echo ready; while :; do :; done");
         role.line("ready", SOON).unwrap();
         role.stop(SOON).unwrap();
-        let error = shell("exec sleep 30").finish(Duration::from_millis(1)).unwrap_err();
+        let error = shell("exec sleep 30")
+            .finish(Duration::from_millis(1))
+            .unwrap_err();
         assert_eq!(error.to_string(), "shell did not end within 1ms");
     }
 }

@@ -61,7 +61,11 @@ impl Report {
             transport: self.transport,
             storefront: self.storefront.or(other.storefront),
             billing: self.billing.or(other.billing),
-            verdict: if self.verdict == OK { other.verdict } else { self.verdict },
+            verdict: if self.verdict == OK {
+                other.verdict
+            } else {
+                self.verdict
+            },
         }
     }
 

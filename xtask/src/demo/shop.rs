@@ -33,7 +33,11 @@ struct Provider {
 
 impl<'a> Shop<'a> {
     pub(crate) fn new(demo: &'a Demo, transport: &'static Transport) -> Self {
-        Self { demo, transport, versions: "1" }
+        Self {
+            demo,
+            transport,
+            versions: "1",
+        }
     }
 
     /// The same with a provider of other versions.
@@ -61,13 +65,18 @@ impl<'a> Shop<'a> {
 
     fn in_processes(&self, require: &str, client: u8) -> Result<Report> {
         let provider = self.provider()?;
-        let (billed, sold) = (self.fresh_report("billing")?, self.fresh_report("storefront")?);
+        let (billed, sold) = (
+            self.fresh_report("billing")?,
+            self.fresh_report("storefront")?,
+        );
         let mut command = self.consumer("billing", &provider, &billed);
         command.stderr(Stdio::null());
         let billing = Role::start("billing", command)?;
         billing.line("ready billing", SOON)?;
         let mut command = self.consumer("storefront", &provider, &sold);
-        command.args(["--client", &client.to_string()]).env(REQUIRE, require);
+        command
+            .args(["--client", &client.to_string()])
+            .env(REQUIRE, require);
         self.show_progress(&mut command);
         let status = Role::start("storefront", command)?.finish(WORK)?;
         let sold = finished("storefront", &sold, status)?;
@@ -82,21 +91,28 @@ impl<'a> Shop<'a> {
         let provider = self.provider()?;
         let path = self.fresh_report("refused")?;
         let mut command = self.consumer("storefront", &provider, &path);
-        command.args(["--client", &client.to_string()]).env(REQUIRE, require);
+        command
+            .args(["--client", &client.to_string()])
+            .env(REQUIRE, require);
         // What it prints is what its report says.
         command.stderr(Stdio::null());
         let status = Role::start("storefront", command)?.finish(SOON)?;
         provider.role.stop(SOON)?;
         let report = Report::read(&path)?;
         if report.verdict == OK || status.success() {
-            return Err(format!("a consumer that requires {require} was not refused: {status}, {report:?}").into());
+            return Err(format!(
+                "a consumer that requires {require} was not refused: {status}, {report:?}"
+            )
+            .into());
         }
         Ok(report.verdict)
     }
 
     fn provider(&self) -> Result<Provider> {
         let mut command = self.command(&["orders"]);
-        command.args(["--versions", self.versions]).stderr(Stdio::inherit());
+        command
+            .args(["--versions", self.versions])
+            .stderr(Stdio::inherit());
         let listening = match self.transport.layout {
             Layout::Processes { listening } => listening,
             Layout::OneProcess => None,
@@ -136,7 +152,10 @@ impl<'a> Shop<'a> {
 
     /// A report's path, with nothing there yet.
     fn fresh_report(&self, role: &str) -> Result<PathBuf> {
-        let path = self.demo.reports.join(format!("{}-{role}.json", self.transport.name));
+        let path = self
+            .demo
+            .reports
+            .join(format!("{}-{role}.json", self.transport.name));
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(path),

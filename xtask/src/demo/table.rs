@@ -12,11 +12,25 @@ use crate::Result;
 pub(crate) fn of(rows: &[(&str, Result<Report>)]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["transport", "version agreed", "orders", "events", "p50 / p99", "verdict"]);
+    table.set_header([
+        "transport",
+        "version agreed",
+        "orders",
+        "events",
+        "p50 / p99",
+        "verdict",
+    ]);
     for (name, outcome) in rows {
         table.add_row(match outcome {
             Ok(report) => row(name, report),
-            Err(error) => [(*name).to_owned(), dash(), dash(), dash(), dash(), error.to_string()],
+            Err(error) => [
+                (*name).to_owned(),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                error.to_string(),
+            ],
         });
     }
     for column in [2, 3] {
@@ -42,7 +56,11 @@ fn row(name: &str, report: &Report) -> [String; 6] {
 
 fn time(microseconds: u64) -> String {
     let time = Duration::from_micros(microseconds);
-    if time < Duration::from_millis(1) { format!("{microseconds} µs") } else { format!("{:.1} ms", time.as_secs_f64() * 1e3) }
+    if time < Duration::from_millis(1) {
+        format!("{microseconds} µs")
+    } else {
+        format!("{:.1} ms", time.as_secs_f64() * 1e3)
+    }
 }
 
 fn dash() -> String {
@@ -59,10 +77,41 @@ mod tests {
             "storefront": {"version": "1.4.0", "orders": 200, "p50_us": 310, "p99_us": 1250},
             "billing": {"events": 186}, "verdict": "ok"}"#;
         let report: Report = serde_json::from_str(report).unwrap();
-        let rows = [("http", Ok(report)), ("amqp", Err("no broker at 127.0.0.1:5672".into()))];
+        let rows = [
+            ("http", Ok(report)),
+            ("amqp", Err("no broker at 127.0.0.1:5672".into())),
+        ];
         let text = of(&rows).to_string();
-        let lines: Vec<Vec<&str>> = text.lines().filter(|line| line.starts_with('│')).map(|line| line.split(['│', '┆']).map(str::trim).collect()).collect();
-        assert_eq!(lines[1], ["", "http", "1.4.0", "200", "186", "310 µs / 1.2 ms", "ok", ""]);
-        assert_eq!(lines[2], ["", "amqp", "-", "-", "-", "-", "no broker at 127.0.0.1:5672", ""]);
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .filter(|line| line.starts_with('│'))
+            .map(|line| line.split(['│', '┆']).map(str::trim).collect())
+            .collect();
+        assert_eq!(
+            lines[1],
+            [
+                "",
+                "http",
+                "1.4.0",
+                "200",
+                "186",
+                "310 µs / 1.2 ms",
+                "ok",
+                ""
+            ]
+        );
+        assert_eq!(
+            lines[2],
+            [
+                "",
+                "amqp",
+                "-",
+                "-",
+                "-",
+                "-",
+                "no broker at 127.0.0.1:5672",
+                ""
+            ]
+        );
     }
 }

@@ -11,6 +11,7 @@ use super::queue::{Lease, Queue, Taken};
 use super::topic::{GroupKey, GroupState, Topic};
 use crate::delivery::{Delivery, Settle, Verdict};
 use crate::error::Result;
+use crate::message::Head;
 
 /// A member of a group. Dropping it leaves the group; what it holds unsettled returns when it is dropped.
 pub struct Member {
@@ -65,7 +66,7 @@ impl Member {
         };
         let (position, attempt) = (lease.position(), lease.attempt());
         let message = lease.message().clone();
-        let mut head = message.head.clone();
+        let mut head = Head::clone(&message.head);
         head.attempt = attempt;
         let delivery = Delivery::new(
             head,

@@ -15,7 +15,7 @@ use super::shelves::Shelves;
 use crate::delivery::{Settle, Verdict};
 use crate::error::{Error, ErrorKind, Result};
 use crate::letters::{Letter, Shelf};
-use crate::message::Message;
+use crate::message::{Head, Message};
 
 pub(super) struct Queue {
     /// Whose queue it is, as letters and errors name it.
@@ -242,7 +242,7 @@ impl Queue {
     }
 
     fn shelve(self: &Arc<Self>, shelf: Shelf, entry: Entry, reason: String) -> Result<()> {
-        let mut head = entry.message.head.clone();
+        let mut head = Head::clone(&entry.message.head);
         head.attempt = entry.attempt;
         let letter = Letter {
             head,

@@ -32,10 +32,7 @@ fn event(text: &str, version: Version, key: Option<&str>) -> Message {
     head.stamp = Some(Arc::new(Stamp::of(&spoken, &offer)));
     head.ordering_key = key.map(Arc::from);
     head.deadline = Some(Instant::now() + Duration::from_millis(50));
-    Message {
-        head,
-        body: Bytes::copy_from_slice(text.as_bytes()),
-    }
+    Message::new(head, Bytes::copy_from_slice(text.as_bytes()))
 }
 
 fn v1(text: &str) -> Message {

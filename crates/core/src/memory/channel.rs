@@ -1,6 +1,7 @@
 //! Both ends of a memory channel.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -94,10 +95,14 @@ impl MemoryChannel {
         })
     }
 
-    async fn until_closed<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    /// Borrows the work, so that the futures of calls hold it once.
+    async fn until_closed<T, W>(&self, mut work: Pin<&mut W>) -> Result<T>
+    where
+        W: Future<Output = Result<T>> + Send,
+    {
         tokio::select! {
             biased;
-            done = work => done,
+            done = work.as_mut() => done,
             () = self.closing.cancelled() => Err(closed().dispatched_as(Dispatched::Maybe)),
         }
     }
@@ -129,7 +134,8 @@ impl Channel for MemoryChannel {
     async fn call(&self, message: Message) -> Result<Reply> {
         self.open()?;
         let admission = self.replica(&message.head.contract)?.admit(message.head)?;
-        self.until_closed(admission.dispatch(message.body)).await
+        let work = pin!(admission.dispatch(message.body));
+        self.until_closed(work).await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
@@ -142,15 +148,15 @@ impl Channel for MemoryChannel {
             }
             None => (None, None),
         };
-        let receipt = self
-            .until_closed(self.hub.exchange.send(message, caller))
-            .await?;
+        let work = pin!(self.hub.exchange.send(message, caller));
+        let receipt = self.until_closed(work).await?;
         Ok(Receipt::new(receipt.id, stamp))
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         self.open()?;
-        self.until_closed(self.hub.exchange.publish(message)).await
+        let work = pin!(self.hub.exchange.publish(message));
+        self.until_closed(work).await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
@@ -205,7 +211,7 @@ impl Channel for MemoryChannel {
             .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
         self.draining.cancel();
         self.hub.remove(self.id);
-        self.until_closed(async {
+        let work = pin!(async {
             let mut serving = self.serving.lock().await;
             for Serving { service, workers } in serving.values_mut() {
                 service.refuse_new();
@@ -217,8 +223,8 @@ impl Channel for MemoryChannel {
                 service.drain().await;
             }
             Ok(())
-        })
-        .await
+        });
+        self.until_closed(work).await
     }
 
     async fn close(&self) -> Result<()> {

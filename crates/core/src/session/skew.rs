@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use polywire_contract::Retry;
+use bytes::Bytes;
+use polywire_contract::{Name, Retry};
 use rand::RngExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::Session;
+use crate::deadline::until;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
-use crate::message::Message;
+use crate::message::{Kind, Message};
+use crate::options::after;
 
 /// The first pause before another replica is tried; it doubles, with jitter.
 const SKEW_PAUSE: Duration = Duration::from_millis(5);
@@ -17,20 +20,29 @@ impl Session {
     /// Tries, and tries other replicas while a deployment is under way, until the deadline.
     pub(super) async fn persist<T, F>(
         &self,
-        mut message: Message,
-        deadline: Option<Instant>,
+        kind: Kind,
+        interaction: &Name,
+        body: Bytes,
         attempt: impl Fn(Message) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
-        let deadline = deadline.unwrap_or_else(|| crate::options::after(self.inner.policy.timeout));
+        self.check(interaction, &body)?;
+        let mut head = self.head(kind, interaction);
+        let deadline = head
+            .deadline
+            .unwrap_or_else(|| after(self.inner.policy.timeout));
+        // What a further attempt keeps; the rest of its head is made anew, as that is rare.
+        let (id, trace) = (head.id.clone(), head.trace.clone());
         let mut refusals = Vec::new();
         loop {
-            let error = match timeout_at(deadline, attempt(message.clone())).await {
-                Ok(Ok(done)) => return Ok(done),
-                Ok(Err(error)) => error,
-                Err(_) => {
+            let number = head.attempt;
+            let message = Message::new(head, body.clone());
+            let error = match until(deadline, attempt(message)).await {
+                Some(Ok(done)) => return Ok(done),
+                Some(Err(error)) => error,
+                None => {
                     return Err(Error::new(
                         ErrorKind::DeadlineExceeded,
                         "no answer before the deadline; the handler may have run",
@@ -45,7 +57,7 @@ impl Session {
                 .history
                 .note_refusal(no_match, &self.inner.requirement);
             let instance = no_match.instance.clone();
-            let exhausted = message.head.attempt > self.inner.policy.skew_retries;
+            let exhausted = number > self.inner.policy.skew_retries;
             // Without a sign of another replica, one more try finds out whether there is one.
             let alone = !skew && (instance.is_none() || refusals.contains(&instance));
             let other_replica =
@@ -54,13 +66,15 @@ impl Session {
                 return Err(settle_refusal(error, &refusals, instance));
             }
             refusals.push(instance);
-            let pause = SKEW_PAUSE * 2_u32.pow(message.head.attempt.min(6) - 1);
-            let until = Instant::now() + pause.mul_f64(rand::rng().random_range(0.5..1.5));
-            if until >= deadline {
+            let pause = SKEW_PAUSE * 2_u32.pow(number.min(6) - 1);
+            let next = Instant::now() + pause.mul_f64(rand::rng().random_range(0.5..1.5));
+            if next >= deadline {
                 return Err(error);
             }
-            sleep_until(until).await;
-            message.head.attempt += 1;
+            sleep_until(next).await;
+            head = self.head(kind, interaction);
+            (head.id, head.trace, head.deadline) = (id.clone(), trace.clone(), Some(deadline));
+            head.attempt = number + 1;
         }
     }
 }

@@ -34,7 +34,10 @@ impl Client {
             return Err(refusal(&answer));
         }
         let offers: Offers = serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = format!("the offers of {} cannot be read: {error}", origin(&answer.uri));
+            let text = format!(
+                "the offers of {} cannot be read: {error}",
+                origin(&answer.uri)
+            );
             Error::new(ErrorKind::Integrity, text).dispatched_as(Dispatched::No)
         })?;
         let served: Vec<&str> = offers.contracts.keys().map(Name::as_str).collect();

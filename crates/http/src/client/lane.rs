@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use http::header::{HeaderMap, HeaderValue};
 use http::Uri;
+use http::header::{HeaderMap, HeaderValue};
 use polywire_core::contract::{Known, Name, Requirement, Track};
 use polywire_core::{Error, ErrorKind, Result, Stamp};
 use quick_cache::sync::Cache;
@@ -69,25 +69,42 @@ impl Lane {
 }
 
 impl Paths {
-    fn new(requirement: &Requirement, interaction: &Name, track: Track, bases: &[BaseUrl]) -> Result<Self> {
+    fn new(
+        requirement: &Requirement,
+        interaction: &Name,
+        track: Track,
+        bases: &[BaseUrl],
+    ) -> Result<Self> {
         let path = format!("/{}/{track}/{interaction}", requirement.contract());
-        let uris = bases.iter().map(|base| base.join(&path)).collect::<Result<_>>()?;
+        let uris = bases
+            .iter()
+            .map(|base| base.join(&path))
+            .collect::<Result<_>>()?;
         Ok(Self { track, uris })
     }
 }
 
 /// Whether a path may name a track: one of the requirement's, or any when a range spans several.
 pub(crate) fn allows(requirement: &Requirement, track: Track) -> bool {
-    requirement.ranges().iter().any(|range| range.track().is_none_or(|own| own == track))
+    requirement
+        .ranges()
+        .iter()
+        .any(|range| range.track().is_none_or(|own| own == track))
 }
 
 /// The track of the first range; of one that spans several, that of its floor, of the known version, or `v1`.
 pub(crate) fn first_track(requirement: &Requirement) -> Track {
     let spanning = || {
-        let version = requirement.floor().or(requirement.known().map(|known| &known.version));
+        let version = requirement
+            .floor()
+            .or(requirement.known().map(|known| &known.version));
         version.map_or(Track::Major(1), Track::of)
     };
-    requirement.ranges().first().and_then(polywire_core::contract::Range::track).unwrap_or_else(spanning)
+    requirement
+        .ranges()
+        .first()
+        .and_then(polywire_core::contract::Range::track)
+        .unwrap_or_else(spanning)
 }
 
 /// `sha256:...; version=1.4.0`: which contract document the consumer was built from.
@@ -96,8 +113,13 @@ pub(crate) fn digest_text(known: &Known) -> String {
 }
 
 fn text(text: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text)
-        .map_err(|error| Error::new(ErrorKind::Config, format!("requirement {text:?} cannot be a header")).caused_by(error))
+    HeaderValue::from_str(text).map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("requirement {text:?} cannot be a header"),
+        )
+        .caused_by(error)
+    })
 }
 
 /// The lanes of a consumer.
@@ -109,7 +131,12 @@ impl Lanes {
         Self(Cache::new(LANES))
     }
 
-    pub(crate) fn get(&self, requirement: &Requirement, interaction: &Name, bases: &[BaseUrl]) -> Result<Arc<Lane>> {
+    pub(crate) fn get(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+        bases: &[BaseUrl],
+    ) -> Result<Arc<Lane>> {
         // A lane holds its requirement, so that the address stays its own.
         let key = (requirement.address(), interaction.clone());
         if let Some(lane) = self.0.get(&key) {

@@ -1,13 +1,11 @@
 //! The consumer's end: pooled connections, calls and commands.
 
-
 mod discover;
 mod lane;
 mod pool;
 mod subscribe;
 
-
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
@@ -15,7 +13,10 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use polywire_core::contract::{Name, Retry};
-use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply, Result, Stamp};
+use polywire_core::{
+    APPLICATION, Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply,
+    Result, Stamp,
+};
 use std::sync::Arc;
 
 use crate::body::{self, Unread};
@@ -23,9 +24,10 @@ use crate::config::HttpConfig;
 use crate::error::{broken_answer, foreign, no_answer, origin, wait};
 use crate::url::BaseUrl;
 use crate::wire::{PROBLEM, StampCache, write_head};
-use lane::{Lane, Lanes};
 pub(crate) use lane::allows;
+use lane::{Lane, Lanes};
 use pool::Pool;
+pub(crate) use subscribe::Ends;
 
 /// How much of an error answer is read, in bytes: refusals list every version offered.
 const MAX_PROBLEM: usize = 1024 * 1024;
@@ -34,6 +36,10 @@ const MAX_PROBLEM: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Client {
     bases: Vec<BaseUrl>,
+    /// How many requests were given to a replica in turn.
+    asked: AtomicUsize,
+    /// The replica that refused a version last.
+    refused: AtomicUsize,
     pool: Pool,
     lanes: Lanes,
     stamps: StampCache,
@@ -56,6 +62,8 @@ impl Client {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self> {
         Ok(Self {
             bases: config.urls.clone(),
+            asked: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             pool: Pool::new(config)?,
             lanes: Lanes::new(),
             stamps: StampCache::default(),
@@ -72,13 +80,21 @@ impl Client {
         if answer.status == StatusCode::OK {
             let stamp = self.stamp(&contract, &answer)?;
             lane.follow(&stamp, &self.bases);
-            return Ok(Reply { stamp, outcome: Outcome::Done, body: answer.body });
+            return Ok(Reply {
+                stamp,
+                outcome: Outcome::Done,
+                body: answer.body,
+            });
         }
         if answer.status == StatusCode::UNPROCESSABLE_ENTITY
             && let Some((outcome, body)) = application_error(&answer.body)
         {
             let stamp = self.stamp(&contract, &answer)?;
-            return Ok(Reply { stamp, outcome, body });
+            return Ok(Reply {
+                stamp,
+                outcome,
+                body,
+            });
         }
         Err(refusal(&answer))
     }
@@ -97,7 +113,10 @@ impl Client {
 
     fn lane(&self, head: &Head) -> Result<Arc<Lane>> {
         let Some(requirement) = &head.requirement else {
-            let text = format!("no version required of contract {:?}: state a range such as ^1.2", head.contract.as_str());
+            let text = format!(
+                "no version required of contract {:?}: state a range such as ^1.2",
+                head.contract.as_str()
+            );
             return Err(Error::new(ErrorKind::InvalidPayload, text).dispatched_as(Dispatched::No));
         };
         self.lanes.get(requirement, &head.interaction, &self.bases)
@@ -108,10 +127,18 @@ impl Client {
         let mut turn = self.turn(&head);
         let mut headers = lane.headers();
         write_head(&mut headers, &head)?;
-        // A replica that cannot be reached has seen nothing of the request, so the next one may have it.
+        // A replica that cannot be reached, or drains, has done nothing, so the next one may have the request.
         for _ in 1..self.bases.len() {
-            match self.post_to(turn, lane, &head, headers.clone(), body.clone()).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable && error.dispatched() == Dispatched::No => {}
+            match self
+                .post_to(turn, lane, &head, headers.clone(), body.clone())
+                .await
+            {
+                Err(error)
+                    if error.kind() == ErrorKind::Unavailable
+                        && error.dispatched() == Dispatched::No => {}
+                Ok(answer)
+                    if answer.status == StatusCode::SERVICE_UNAVAILABLE
+                        && refusal(&answer).dispatched() == Dispatched::No => {}
                 answer => return answer,
             }
             turn = (turn + 1) % self.bases.len();
@@ -119,7 +146,14 @@ impl Client {
         self.post_to(turn, lane, &head, headers, body).await
     }
 
-    async fn post_to(&self, turn: usize, lane: &Lane, head: &Head, headers: HeaderMap, body: Bytes) -> Result<Answer> {
+    async fn post_to(
+        &self,
+        turn: usize,
+        lane: &Lane,
+        head: &Head,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer> {
         if head.token.is_some() {
             self.guard_token(turn)?;
         }
@@ -128,40 +162,72 @@ impl Client {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers;
-        self.exchange(request, uri, head.attempt > 1, self.max_payload).await
+        let answer = self
+            .exchange(request, uri, head.attempt > 1, self.max_payload)
+            .await?;
+        if matches!(answer.status, StatusCode::NOT_ACCEPTABLE | StatusCode::GONE) {
+            self.refused.store(turn, Ordering::Relaxed);
+        }
+        Ok(answer)
     }
 
     /// Sends a request and reads its answer, an error's too.
-    async fn exchange(&self, request: Request<Full<Bytes>>, uri: Uri, fresh: bool, limit: usize) -> Result<Answer> {
-        let response = self.pool.request(request, fresh).await.map_err(|error| no_answer(error, &uri))?;
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        uri: Uri,
+        fresh: bool,
+        limit: usize,
+    ) -> Result<Answer> {
+        let response = self
+            .pool
+            .request(request, fresh)
+            .await
+            .map_err(|error| no_answer(error, &uri))?;
         self.whole(response, uri, limit).await
     }
 
     /// Reads an answer; of one that is neither a reply nor a typed error at most [`MAX_PROBLEM`] bytes.
     async fn whole(&self, response: Response<Incoming>, uri: Uri, limit: usize) -> Result<Answer> {
         let (parts, incoming) = response.into_parts();
-        let limit = if parts.status.is_success() || parts.status == StatusCode::UNPROCESSABLE_ENTITY { limit } else { MAX_PROBLEM };
+        let limit = if parts.status.is_success() || parts.status == StatusCode::UNPROCESSABLE_ENTITY
+        {
+            limit
+        } else {
+            MAX_PROBLEM
+        };
         let body = match body::read(incoming, limit, None).await {
             Ok(body) => body,
             Err(Unread::TooLarge(found)) => {
-                let text = format!("the answer of {} has {found} bytes: at most {limit} are taken; raise max_payload", origin(&uri));
+                let text = format!(
+                    "the answer of {} has {found} bytes: at most {limit} are taken; raise max_payload",
+                    origin(&uri)
+                );
                 return Err(Error::new(ErrorKind::TooLarge, text).dispatched_as(Dispatched::Yes));
             }
             Err(Unread::Broken(error)) => return Err(broken_answer(error, &uri)),
-            Err(Unread::Crowded) => return Err(Error::new(ErrorKind::Overloaded, "too many answers are half read: retry later")),
+            Err(Unread::Crowded) => {
+                return Err(Error::new(
+                    ErrorKind::Overloaded,
+                    "too many answers are half read: retry later",
+                ));
+            }
         };
-        Ok(Answer { status: parts.status, headers: parts.headers, body, uri })
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            uri,
+        })
     }
 
-    /// Which replica is asked: by the message's id, so that its next attempt goes to the next one.
+    /// Which replica is asked first: each in turn, and for a further attempt the one after who refused last.
     fn turn(&self, head: &Head) -> usize {
-        if self.bases.len() == 1 {
-            return 0;
+        match self.bases.len() {
+            1 => 0,
+            several if head.attempt > 1 => (self.refused.load(Ordering::Relaxed) + 1) % several,
+            several => self.asked.fetch_add(1, Ordering::Relaxed) % several,
         }
-        let mut hasher = DefaultHasher::new();
-        head.id.hash(&mut hasher);
-        let start = usize::try_from(hasher.finish() % self.bases.len() as u64).unwrap_or_default();
-        (start + head.attempt.saturating_sub(1) as usize) % self.bases.len()
     }
 
     fn guard_token(&self, turn: usize) -> Result<()> {
@@ -171,13 +237,19 @@ impl Client {
         }
         Err(Error::new(
             ErrorKind::Config,
-            format!("{base} is beyond this machine and not encrypted, so a token is not sent there: use https, or say allow_plaintext = true"),
+            format!(
+                "{base} is beyond this machine and not encrypted, so a token is not sent there: use https, or say allow_plaintext = true"
+            ),
         ))
     }
 
     fn stamp(&self, contract: &Name, answer: &Answer) -> Result<Arc<Stamp>> {
         self.stamps.read(contract, &answer.headers)?.ok_or_else(|| {
-            let text = format!("{} answered {} without the version it spoke: it is no provider of ours", origin(&answer.uri), answer.status);
+            let text = format!(
+                "{} answered {} without the version it spoke: it is no provider of ours",
+                origin(&answer.uri),
+                answer.status
+            );
             Error::new(ErrorKind::Integrity, text).dispatched_as(Dispatched::Yes)
         })
     }
@@ -185,8 +257,15 @@ impl Client {
 
 /// The error that an answer carries.
 fn refusal(answer: &Answer) -> Error {
-    let is_problem = answer.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(PROBLEM.as_bytes()));
-    let problem = if is_problem { Error::from_problem(&answer.body) } else { None };
+    let is_problem = answer
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(PROBLEM.as_bytes()));
+    let problem = if is_problem {
+        Error::from_problem(&answer.body)
+    } else {
+        None
+    };
     match problem {
         Some(error) if error.wait().is_none() => match wait(&answer.headers) {
             Some(wait) if error.retry() != Retry::Never => error.retry_after(wait),
@@ -205,6 +284,9 @@ fn application_error(body: &Bytes) -> Option<(Outcome, Bytes)> {
     }
     let code = problem.code?.parse().ok()?;
     let error = problem.error?.get();
-    let outcome = Outcome::Failed { code, retryable: problem.retry != Retry::Never };
+    let outcome = Outcome::Failed {
+        code,
+        retryable: problem.retry != Retry::Never,
+    };
     Some((outcome, body.slice_ref(error.as_bytes())))
 }

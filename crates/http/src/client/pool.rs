@@ -13,7 +13,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use polywire_core::Result;
 
 use crate::config::{HttpConfig, Protocol};
-use crate::tls::TlsConfig;
 
 type Hyper = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -31,8 +30,10 @@ impl Pool {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(config.connect_timeout));
         http.set_keepalive(Some(Duration::from_secs(60)));
-        let tls = config.tls.clone().unwrap_or_else(TlsConfig::default).client()?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let tls = config.tls.clone().unwrap_or_default().client()?;
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
         let connector = match config.protocol {
             Protocol::Auto => connector.enable_all_versions().wrap_connector(http),
             Protocol::Http1 => connector.enable_http1().wrap_connector(http),
@@ -56,7 +57,11 @@ impl Pool {
     }
 
     /// Sends a request on a kept connection, or on a new one that a load balancer may give to another replica.
-    pub(crate) async fn request(&self, request: Request<Full<Bytes>>, fresh: bool) -> std::result::Result<Response<Incoming>, Error> {
+    pub(crate) async fn request(
+        &self,
+        request: Request<Full<Bytes>>,
+        fresh: bool,
+    ) -> std::result::Result<Response<Incoming>, Error> {
         let client = if fresh { &self.fresh } else { &self.pooled };
         client.request(request).await
     }

@@ -19,7 +19,8 @@ pub(super) fn reply(served: &Served, reply: Reply) -> Response<ReplyBody> {
             headers.insert(header::CONTENT_TYPE, JSON);
             build(StatusCode::OK, headers, reply.body)
         }
-        Outcome::Failed { code, retryable } => match failure(&reply.body, code.as_str(), retryable) {
+        Outcome::Failed { code, retryable } => match failure(&reply.body, code.as_str(), retryable)
+        {
             Ok(body) => {
                 headers.insert(header::CONTENT_TYPE, PROBLEM);
                 headers.insert(header::CACHE_CONTROL, NO_STORE);
@@ -31,14 +32,19 @@ pub(super) fn reply(served: &Served, reply: Reply) -> Response<ReplyBody> {
 }
 
 fn failure(body: &Bytes, code: &str, retryable: bool) -> Result<Bytes, Error> {
-    let error: &RawValue = serde_json::from_slice(body)
-        .map_err(|error| Error::new(ErrorKind::Internal, "the handler's typed error is no JSON").caused_by(error))?;
+    let error: &RawValue = serde_json::from_slice(body).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the handler's typed error is no JSON").caused_by(error)
+    })?;
     let problem = Problem {
         kind: APPLICATION.to_owned(),
         title: "the application refused".to_owned(),
         status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
         detail: None,
-        retry: if retryable { Retry::Later } else { Retry::Never },
+        retry: if retryable {
+            Retry::Later
+        } else {
+            Retry::Never
+        },
         dispatched: Some(true),
         retry_after_ms: None,
         code: Some(code.to_owned()),
@@ -46,17 +52,25 @@ fn failure(body: &Bytes, code: &str, retryable: bool) -> Result<Bytes, Error> {
     };
     serde_json::to_vec(&problem)
         .map(Bytes::from)
-        .map_err(|error| Error::new(ErrorKind::Internal, "the typed error has no JSON form").caused_by(error))
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "the typed error has no JSON form").caused_by(error)
+        })
 }
 
 /// The answer to a request that failed, with the status of its kind.
 pub(super) fn problem(error: &Error, headers: HeaderMap, version: Version) -> Response<ReplyBody> {
-    let status = StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     problem_as(status, error, headers, version)
 }
 
 /// The answer to a request that failed, with a status that says more than its kind does.
-pub(super) fn problem_as(status: StatusCode, error: &Error, mut headers: HeaderMap, version: Version) -> Response<ReplyBody> {
+pub(super) fn problem_as(
+    status: StatusCode,
+    error: &Error,
+    mut headers: HeaderMap,
+    version: Version,
+) -> Response<ReplyBody> {
     headers.insert(header::CONTENT_TYPE, PROBLEM);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     match status {
@@ -64,16 +78,22 @@ pub(super) fn problem_as(status: StatusCode, error: &Error, mut headers: HeaderM
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            let seconds = error.wait().map_or(1, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+            let seconds = error.wait().map_or(1, |wait| {
+                wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+            });
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         StatusCode::METHOD_NOT_ALLOWED => {
-            headers.entry(header::ALLOW).or_insert(HeaderValue::from_static("POST"));
+            headers
+                .entry(header::ALLOW)
+                .or_insert(HeaderValue::from_static("POST"));
         }
         _ => {}
     }
     // A retry on a new connection may reach another replica; HTTP/2 has no such header.
-    let elsewhere = error.no_match().is_some() || error.retry() == Retry::OtherReplica || status == StatusCode::REQUEST_TIMEOUT;
+    let elsewhere = error.no_match().is_some()
+        || error.retry() == Retry::OtherReplica
+        || status == StatusCode::REQUEST_TIMEOUT;
     if elsewhere && version < Version::HTTP_2 {
         headers.insert(header::CONNECTION, CLOSE);
     }
@@ -83,10 +103,16 @@ pub(super) fn problem_as(status: StatusCode, error: &Error, mut headers: HeaderM
 /// Whether a refusal is about a track that was served once and is gone: older than all that is offered, or withdrawn.
 pub(super) fn is_removed(served: &Served, track: Track) -> bool {
     let versions = served.service.offer().versions();
-    let live = versions.iter().filter(|offered| offered.status != Status::Withdrawn);
+    let live = versions
+        .iter()
+        .filter(|offered| offered.status != Status::Withdrawn);
     let mut tracks = live.map(|offered| Track::of(&offered.version)).peekable();
-    let withdrawn = versions.iter().any(|offered| Track::of(&offered.version) == track);
-    tracks.peek().is_some() && tracks.clone().all(|live| live != track) && (withdrawn || tracks.all(|live| track < live))
+    let withdrawn = versions
+        .iter()
+        .any(|offered| Track::of(&offered.version) == track);
+    tracks.peek().is_some()
+        && tracks.clone().all(|live| live != track)
+        && (withdrawn || tracks.all(|live| track < live))
 }
 
 pub(super) fn build(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<ReplyBody> {

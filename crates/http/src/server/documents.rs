@@ -28,14 +28,21 @@ impl Server {
     /// The document at a path; `None` when there can be none.
     pub(super) fn document(&self, parts: &Parts) -> Option<Response<ReplyBody>> {
         let path = parts.uri.path();
-        let known = matches!(path, OFFERS_PATH | ALIVE_PATH | READY_PATH) || path.starts_with(CONTRACTS_PATH) && path.ends_with(".json");
+        let known = matches!(path, OFFERS_PATH | ALIVE_PATH | READY_PATH)
+            || path.starts_with(CONTRACTS_PATH) && path.ends_with(".json");
         if !known {
             return None;
         }
         if !matches!(parts.method, Method::GET | Method::HEAD) {
             let text = format!("{} {path} is not spoken: it is read with GET", parts.method);
-            let headers = HeaderMap::from_iter([(header::ALLOW, HeaderValue::from_static("GET, HEAD"))]);
-            return Some(problem_as(StatusCode::METHOD_NOT_ALLOWED, &Error::new(ErrorKind::Unsupported, text), headers, parts.version));
+            let headers =
+                HeaderMap::from_iter([(header::ALLOW, HeaderValue::from_static("GET, HEAD"))]);
+            return Some(problem_as(
+                StatusCode::METHOD_NOT_ALLOWED,
+                &Error::new(ErrorKind::Unsupported, text),
+                headers,
+                parts.version,
+            ));
         }
         Some(match path {
             OFFERS_PATH => self.offers(parts),
@@ -47,27 +54,52 @@ impl Server {
 
     fn offers(&self, parts: &Parts) -> Response<ReplyBody> {
         let table = self.table.load();
-        let contracts = table.contracts.iter().map(|(name, served)| (name.clone(), Offer::clone(served.service.offer()))).collect();
+        let contracts = table
+            .contracts
+            .iter()
+            .map(|(name, served)| (name.clone(), Offer::clone(served.service.offer())))
+            .collect();
         let json = match serde_json::to_vec_pretty(&Offers { contracts }) {
             Ok(json) => json,
-            Err(error) => return problem(&Error::new(ErrorKind::Internal, "the offers have no JSON form").caused_by(error), HeaderMap::new(), parts.version),
+            Err(error) => {
+                return problem(
+                    &Error::new(ErrorKind::Internal, "the offers have no JSON form")
+                        .caused_by(error),
+                    HeaderMap::new(),
+                    parts.version,
+                );
+            }
         };
         cached(parts, json.into(), REVALIDATE)
     }
 
     fn contract(&self, path: &str, parts: &Parts) -> Response<ReplyBody> {
-        let rest = path.strip_prefix(CONTRACTS_PATH).and_then(|rest| rest.strip_suffix(".json"));
-        let (name, version) = rest.and_then(|rest| rest.split_once('/')).unwrap_or_default();
+        let rest = path
+            .strip_prefix(CONTRACTS_PATH)
+            .and_then(|rest| rest.strip_suffix(".json"));
+        let (name, version) = rest
+            .and_then(|rest| rest.split_once('/'))
+            .unwrap_or_default();
         let table = self.table.load();
         let document = table.contracts.get(name).and_then(|served| {
-            let found = served.service.contracts().find(|contract| contract.version().to_string() == version);
+            let found = served
+                .service
+                .contracts()
+                .find(|contract| contract.version().to_string() == version);
             found.map(|contract| contract.to_json_pretty())
         });
         match document {
             Some(json) => cached(parts, json.into(), IMMUTABLE),
             None => {
-                let text = format!("no contract document at {:?}: {OFFERS_PATH} lists what is served", path.chars().take(100).collect::<String>());
-                problem(&Error::new(ErrorKind::Unroutable, text), HeaderMap::new(), parts.version)
+                let text = format!(
+                    "no contract document at {:?}: {OFFERS_PATH} lists what is served",
+                    path.chars().take(100).collect::<String>()
+                );
+                problem(
+                    &Error::new(ErrorKind::Unroutable, text),
+                    HeaderMap::new(),
+                    parts.version,
+                )
             }
         }
     }
@@ -88,8 +120,14 @@ fn cached(parts: &Parts, json: Bytes, control: HeaderValue) -> Response<ReplyBod
     let tag = format!("\"{}\"", Digest::of(&json));
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, control);
-    let known = parts.headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let has = known.flat_map(|list| list.split(',')).any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*");
+    let known = parts
+        .headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let has = known
+        .flat_map(|list| list.split(','))
+        .any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*");
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
@@ -101,6 +139,13 @@ fn cached(parts: &Parts, json: Bytes, control: HeaderValue) -> Response<ReplyBod
 }
 
 fn status(status: StatusCode, word: &str) -> Response<ReplyBody> {
-    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, JSON), (header::CACHE_CONTROL, NO_STORE)]);
-    build(status, headers, format!("{{\"status\":\"{word}\"}}\n").into())
+    let headers = HeaderMap::from_iter([
+        (header::CONTENT_TYPE, JSON),
+        (header::CACHE_CONTROL, NO_STORE),
+    ]);
+    build(
+        status,
+        headers,
+        format!("{{\"status\":\"{word}\"}}\n").into(),
+    )
 }

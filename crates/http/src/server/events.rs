@@ -10,7 +10,9 @@ use http::header;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use polywire_core::contract::Name;
-use polywire_core::{Dispatched, Error, ErrorKind, Head, Kind, Member, Received, Result, Subscription};
+use polywire_core::{
+    Dispatched, Error, ErrorKind, Head, Kind, Member, Received, Result, Subscription,
+};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -19,7 +21,10 @@ use super::members::Joined;
 use super::query::Query;
 use super::table::{Route, Streams};
 use crate::body::ReplyBody;
-use crate::wire::{self, EVENT_STREAM, Gap, HEARTBEAT, LAST_EVENT_ID, MAX_PREFETCH, NO_STORE, encode_event, read_head, write_event};
+use crate::wire::{
+    self, EVENT_STREAM, Gap, HEARTBEAT, LAST_EVENT_ID, MAX_PREFETCH, NO_STORE, encode_event,
+    read_head, write_event,
+};
 
 /// How many events wait for a connection to take them.
 const READY: usize = 64;
@@ -38,12 +43,23 @@ struct Pump {
 
 impl Server {
     /// Opens a stream.
-    pub(super) fn subscribe(self: &Arc<Self>, route: &Route, parts: &Parts) -> Result<Response<ReplyBody>> {
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        route: &Route,
+        parts: &Parts,
+    ) -> Result<Response<ReplyBody>> {
         let service = &route.served.service;
-        let mut head = Head::new(Kind::Event, service.name().clone(), route.interaction.clone());
+        let mut head = Head::new(
+            Kind::Event,
+            service.name().clone(),
+            route.interaction.clone(),
+        );
         let stated = read_head(&parts.headers, &mut head)?;
         let query = Query::of(parts.uri.query());
-        let group = query.get("group").map(|name| name.parse::<Name>()).transpose();
+        let group = query
+            .get("group")
+            .map(|name| name.parse::<Name>())
+            .transpose();
         let group = group.map_err(|error| invalid(format!("group: {error}")))?;
         let prefetch = query.number("prefetch", 1, MAX_PREFETCH)?;
         // A member says what became of each event; whoever names neither group nor prefetch just listens.
@@ -64,30 +80,64 @@ impl Server {
         let (out, ready) = mpsc::channel(READY);
         self.greet(&out, &member, joined.as_ref(), since)?;
         let streams = route.served.streams.clone();
-        let pump = Pump { server: self.clone(), streams: streams.clone(), event: route.interaction.clone(), member, joined, out, missed: 0 };
+        let pump = Pump {
+            server: self.clone(),
+            streams: streams.clone(),
+            event: route.interaction.clone(),
+            member,
+            joined,
+            out,
+            missed: 0,
+        };
         streams.running.spawn(pump.run());
-        let ready = futures_util::stream::unfold(ready, |mut ready| async move { ready.recv().await.map(|bytes| (bytes, ready)) });
+        let ready = futures_util::stream::unfold(ready, |mut ready| async move {
+            ready.recv().await.map(|bytes| (bytes, ready))
+        });
         let mut response = Response::new(ReplyBody::stream(ready));
         *response.status_mut() = StatusCode::OK;
         *response.headers_mut() = route.served.headers.offer();
-        response.headers_mut().insert(header::CONTENT_TYPE, EVENT_STREAM);
-        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, EVENT_STREAM);
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, NO_STORE);
         Ok(response)
     }
 
     /// Where a subscriber wants to go on.
     fn since(&self, parts: &Parts) -> Result<Since> {
-        let Some(value) = parts.headers.get(LAST_EVENT_ID) else { return Ok(Since { position: None, restarted: false }) };
+        let Some(value) = parts.headers.get(LAST_EVENT_ID) else {
+            return Ok(Since {
+                position: None,
+                restarted: false,
+            });
+        };
         let text = wire::visible("last-event-id", value)?;
-        let read = text.rsplit_once('-').and_then(|(epoch, position)| Some((epoch, position.parse::<u64>().ok()?)));
-        let (epoch, position) = read.ok_or_else(|| invalid(format!("last-event-id {text:?}: send the id of an event as it came")))?;
+        let read = text
+            .rsplit_once('-')
+            .and_then(|(epoch, position)| Some((epoch, position.parse::<u64>().ok()?)));
+        let (epoch, position) = read.ok_or_else(|| {
+            invalid(format!(
+                "last-event-id {text:?}: send the id of an event as it came"
+            ))
+        })?;
         // What another run of the provider published is gone; of this one it can have missed everything.
         let restarted = epoch != self.epoch;
-        Ok(Since { position: Some(if restarted { 0 } else { position }), restarted })
+        Ok(Since {
+            position: Some(if restarted { 0 } else { position }),
+            restarted,
+        })
     }
 
     /// What a stream begins with: from where on it goes, and what is gone.
-    fn greet(&self, out: &mpsc::Sender<Bytes>, member: &Member, joined: Option<&Joined>, since: Since) -> Result<()> {
+    fn greet(
+        &self,
+        out: &mpsc::Sender<Bytes>,
+        member: &Member,
+        joined: Option<&Joined>,
+        since: Since,
+    ) -> Result<()> {
         let position = since.position.unwrap_or(member.joined_at());
         let joined = wire::Joined {
             member: joined.map_or_else(String::new, |joined| joined.hands.member.clone()),
@@ -95,7 +145,11 @@ impl Server {
         };
         let mut text = write_event(Some(&self.event_id(position)), "joined", &json(&joined)?);
         if since.restarted {
-            let gap = Gap { missed: None, reason: "the provider was restarted: what it had published before is gone".to_owned() };
+            let gap = Gap {
+                missed: None,
+                reason: "the provider was restarted: what it had published before is gone"
+                    .to_owned(),
+            };
             text.push_str(&write_event(None, "gap", &json(&gap)?));
         }
         // The channel is new and holds more than one piece.
@@ -168,18 +222,32 @@ impl Pump {
     }
 
     fn is_leaving(&self) -> bool {
-        self.joined.as_ref().is_some_and(|joined| joined.hands.leaving.load(Ordering::Acquire))
+        self.joined
+            .as_ref()
+            .is_some_and(|joined| joined.hands.leaving.load(Ordering::Acquire))
     }
 
     fn is_lost(&self, heartbeat: Duration) -> bool {
-        self.joined.as_ref().is_some_and(|joined| joined.hands.is_lost(heartbeat * 3))
+        self.joined
+            .as_ref()
+            .is_some_and(|joined| joined.hands.is_lost(heartbeat * 3))
     }
 
     /// The member takes nothing more. If it said so, it may still settle what it holds.
     async fn leave(self) {
-        let Self { server, streams, member, joined, out, .. } = self;
+        let Self {
+            server,
+            streams,
+            member,
+            joined,
+            out,
+            ..
+        } = self;
         drop((member, out));
-        let Some(joined) = joined.filter(|joined| joined.hands.leaving.load(Ordering::Acquire)) else { return };
+        let Some(joined) = joined.filter(|joined| joined.hands.leaving.load(Ordering::Acquire))
+        else {
+            return;
+        };
         let lost = server.heartbeat * 3;
         let mut ticks = interval_at(Instant::now() + server.heartbeat, server.heartbeat);
         while !joined.hands.is_empty() && !joined.hands.is_lost(lost) {
@@ -196,7 +264,15 @@ impl Pump {
         let (server, streams) = (self.server.clone(), self.streams.clone());
         loop {
             while let Some(Some(received)) = self.member.next().now_or_never() {
-                let bytes = encode(&self.server, &self.event, &mut self.missed, self.member.missed(), self.joined.as_ref(), received).await;
+                let bytes = encode(
+                    &self.server,
+                    &self.event,
+                    &mut self.missed,
+                    self.member.missed(),
+                    self.joined.as_ref(),
+                    received,
+                )
+                .await;
                 tokio::select! {
                     sent = self.out.send(bytes) => if sent.is_err() { return },
                     () = streams.closing.cancelled() => return,
@@ -213,12 +289,19 @@ impl Pump {
                 () = streams.closing.cancelled() => return,
             }
         }
-        let bye = write_event(None, "bye", "{\"reason\":\"the provider is draining: come back later, or to another replica\"}");
+        let bye = write_event(
+            None,
+            "bye",
+            "{\"reason\":\"the provider is draining: come back later, or to another replica\"}",
+        );
         let _ = self.out.send(bye.into()).await;
     }
 }
 
-async fn next<'a>(out: &'a mpsc::Sender<Bytes>, member: &mut Member) -> Option<(mpsc::Permit<'a, Bytes>, Received)> {
+async fn next<'a>(
+    out: &'a mpsc::Sender<Bytes>,
+    member: &mut Member,
+) -> Option<(mpsc::Permit<'a, Bytes>, Received)> {
     let place = out.reserve().await.ok()?;
     Some((place, member.next().await?))
 }
@@ -231,11 +314,21 @@ async fn changed(joined: Option<&Joined>) {
 }
 
 /// Hands an event over: held until it is settled, or done with when nobody settles.
-async fn encode(server: &Server, event: &Name, told: &mut u64, missed: u64, joined: Option<&Joined>, received: Received) -> Bytes {
+async fn encode(
+    server: &Server,
+    event: &Name,
+    told: &mut u64,
+    missed: u64,
+    joined: Option<&Joined>,
+    received: Received,
+) -> Bytes {
     let Received { position, delivery } = received;
     let mut text = String::new();
     if missed > *told {
-        let gap = Gap { missed: Some(missed - *told), reason: "the group was full or away, and its oldest events went".to_owned() };
+        let gap = Gap {
+            missed: Some(missed - *told),
+            reason: "the group was full or away, and its oldest events went".to_owned(),
+        };
         *told = missed;
         text = write_event(None, "gap", &json(&gap).unwrap_or_default());
     }
@@ -263,7 +356,9 @@ async fn encode(server: &Server, event: &Name, told: &mut u64, missed: u64, join
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::Internal, "a control event has no JSON form").caused_by(error))
+    serde_json::to_string(value).map_err(|error| {
+        Error::new(ErrorKind::Internal, "a control event has no JSON form").caused_by(error)
+    })
 }
 
 pub(super) fn invalid(message: String) -> Error {

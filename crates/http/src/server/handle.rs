@@ -8,15 +8,17 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
-use polywire_core::{Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, too_large};
+use polywire_core::{
+    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, too_large,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::Server;
 use super::answer::{build, is_removed, problem, problem_as, reply};
-use super::table::Route;
 use super::settle::SUFFIX;
+use super::table::Route;
 use crate::body::{self, Buffered, Payload, ReplyBody, Unread};
-use crate::wire::{JSON, read_head};
+use crate::wire::{CLOSE, JSON, read_head};
 
 /// Why a request has no reply: an error, and a status that says more than its kind does.
 pub(super) struct Refusal {
@@ -26,13 +28,19 @@ pub(super) struct Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, status: None }
+        Self {
+            error,
+            status: None,
+        }
     }
 }
 
 impl Server {
     /// Answers a request; whatever goes wrong is an answer too.
-    pub(crate) async fn handle<B: Payload>(self: &Arc<Self>, request: Request<B>) -> Response<ReplyBody> {
+    pub(crate) async fn handle<B: Payload>(
+        self: &Arc<Self>,
+        request: Request<B>,
+    ) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
         if parts.method != Method::POST {
             return self.read_only(&parts);
@@ -54,18 +62,36 @@ impl Server {
         }
     }
 
-    async fn call<B: Payload>(&self, route: &Route, parts: &Parts, body: B) -> Result<Response<ReplyBody>, Refusal> {
+    async fn call<B: Payload>(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<ReplyBody>, Refusal> {
         let admission = self.admit(route, parts)?;
         let body = self.read(&admission, body).await?;
         let _place = self.place()?;
-        Ok(reply(&route.served, admission.dispatch(body).await?))
+        let mut answer = reply(&route.served, admission.dispatch(body).await?);
+        if route.served.service.is_draining() && parts.version < Version::HTTP_2 {
+            answer.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        Ok(answer)
     }
 
-    async fn command<B: Payload>(&self, route: &Route, parts: &Parts, body: B) -> Result<Response<ReplyBody>, Refusal> {
+    async fn command<B: Payload>(
+        &self,
+        route: &Route,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<ReplyBody>, Refusal> {
         let admission = self.admit(route, parts)?;
         let body = self.read(&admission, body).await?;
         let (head, caller, stamp) = admission.into_accepted();
-        let receipt = self.exchange.send(Message { head, body }, Some(caller)).await.map_err(elsewhere)?;
+        let receipt = self
+            .exchange
+            .send(Message { head, body }, Some(caller))
+            .await
+            .map_err(elsewhere)?;
         let mut headers = route.served.headers.agreed(&stamp);
         headers.insert(header::CONTENT_TYPE, JSON);
         let body = serde_json::json!({ "id": receipt.id.to_string() }).to_string();
@@ -75,7 +101,11 @@ impl Server {
     /// Everything that can be decided before the payload is read.
     fn admit(&self, route: &Route, parts: &Parts) -> Result<Admission, Refusal> {
         let service = &route.served.service;
-        let mut head = Head::new(route.kind.unwrap_or(Kind::Operation), service.name().clone(), route.interaction.clone());
+        let mut head = Head::new(
+            route.kind.unwrap_or(Kind::Operation),
+            service.name().clone(),
+            route.interaction.clone(),
+        );
         let stated = read_head(&parts.headers, &mut head)?;
         head.requirement = Some(route.served.requirement(stated, route.track)?);
         service.admit(head).map_err(|error| removed(route, error))
@@ -92,15 +122,23 @@ impl Server {
             Err(_) if until == slow => Err(self.too_slow()),
             Err(_) => {
                 let text = "the deadline passed before the payload had arrived";
-                Err(Error::new(ErrorKind::DeadlineExceeded, text).dispatched_as(Dispatched::No).into())
+                Err(Error::new(ErrorKind::DeadlineExceeded, text)
+                    .dispatched_as(Dispatched::No)
+                    .into())
             }
         }
     }
 
     pub(super) fn too_slow(&self) -> Refusal {
-        let text = format!("the payload had not arrived within {:?}", self.limits.body_timeout);
+        let text = format!(
+            "the payload had not arrived within {:?}",
+            self.limits.body_timeout
+        );
         let error = Error::new(ErrorKind::DeadlineExceeded, text).dispatched_as(Dispatched::No);
-        Refusal { error, status: Some(StatusCode::REQUEST_TIMEOUT) }
+        Refusal {
+            error,
+            status: Some(StatusCode::REQUEST_TIMEOUT),
+        }
     }
 
     /// A place among all handlers of the listener. Taken when the payload is there, so that slow clients hold none.
@@ -108,18 +146,30 @@ impl Server {
         let place = Place(self);
         let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
         if running > self.limits.max_in_flight {
-            let text = format!("{} handlers run here, the maximum: retry later", self.limits.max_in_flight);
+            let text = format!(
+                "{} handlers run here, the maximum: retry later",
+                self.limits.max_in_flight
+            );
             return Err(Error::new(ErrorKind::Overloaded, text).retry_after(Duration::from_secs(1)));
         }
         Ok(place)
     }
 
     /// A `POST` to something else than an interaction.
-    async fn post_elsewhere<B: Payload>(self: &Arc<Self>, parts: Parts, body: B, error: Error) -> Response<ReplyBody> {
+    async fn post_elsewhere<B: Payload>(
+        self: &Arc<Self>,
+        parts: Parts,
+        body: B,
+        error: Error,
+    ) -> Response<ReplyBody> {
         if let Some(response) = self.document(&parts) {
             return response;
         }
-        let event = parts.uri.path().strip_suffix(SUFFIX).and_then(|path| self.table.load().find(path).ok());
+        let event = parts
+            .uri
+            .path()
+            .strip_suffix(SUFFIX)
+            .and_then(|path| self.table.load().find(path).ok());
         match event.filter(|route| route.kind == Some(Kind::Event)) {
             Some(route) => match self.settle(&route, &parts, body).await {
                 Ok(response) => response,
@@ -136,10 +186,15 @@ impl Server {
         }
         let found = self.table.load().find(parts.uri.path());
         match found {
-            Ok(route) if matches!(route.kind, Some(Kind::Event) | None) && parts.method == Method::GET => match self.subscribe(&route, parts) {
-                Ok(response) => response,
-                Err(error) => refuse(&route, &removed(&route, error), parts.version),
-            },
+            Ok(route)
+                if matches!(route.kind, Some(Kind::Event) | None)
+                    && parts.method == Method::GET =>
+            {
+                match self.subscribe(&route, parts) {
+                    Ok(response) => response,
+                    Err(error) => refuse(&route, &removed(&route, error), parts.version),
+                }
+            }
             Ok(route) => wrong_method(&route, parts),
             Err(error) => problem(&error, HeaderMap::new(), parts.version),
         }
@@ -157,15 +212,25 @@ impl Drop for Place<'_> {
 /// A refusal that says so when the track of the path is gone for good.
 fn removed(route: &Route, error: Error) -> Refusal {
     let gone = error.no_match().is_some() && is_removed(&route.served, route.track);
-    Refusal { error, status: gone.then_some(StatusCode::GONE) }
+    Refusal {
+        error,
+        status: gone.then_some(StatusCode::GONE),
+    }
 }
 
 /// Why a payload was not read, for its sender.
-pub(super) fn unread<E: std::error::Error + 'static>(error: Unread<E>, limit: usize, buffered: &Buffered) -> Error {
+pub(super) fn unread<E: std::error::Error + 'static>(
+    error: Unread<E>,
+    limit: usize,
+    buffered: &Buffered,
+) -> Error {
     match error {
         Unread::TooLarge(found) => too_large(found, limit).dispatched_as(Dispatched::No),
         Unread::Crowded => {
-            let text = format!("payloads of more than {} bytes are half read here: retry later", buffered.most());
+            let text = format!(
+                "payloads of more than {} bytes are half read here: retry later",
+                buffered.most()
+            );
             Error::new(ErrorKind::Overloaded, text)
         }
         Unread::Broken(error) => {
@@ -184,12 +249,27 @@ fn refuse(route: &Route, refusal: &Refusal, version: Version) -> Response<ReplyB
 }
 
 fn wrong_method(route: &Route, parts: &Parts) -> Response<ReplyBody> {
-    let allowed = if route.kind == Some(Kind::Event) { "GET" } else { "POST" };
-    let text = format!("{} {} is not spoken: {}.{} is used with {allowed}", parts.method, parts.uri.path(), route.served.service.name(), route.interaction);
+    let allowed = if route.kind == Some(Kind::Event) {
+        "GET"
+    } else {
+        "POST"
+    };
+    let text = format!(
+        "{} {} is not spoken: {}.{} is used with {allowed}",
+        parts.method,
+        parts.uri.path(),
+        route.served.service.name(),
+        route.interaction
+    );
     let error = Error::new(ErrorKind::Unsupported, text);
     let mut headers = route.served.headers.offer();
     headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-    problem_as(StatusCode::METHOD_NOT_ALLOWED, &error, headers, parts.version)
+    problem_as(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &error,
+        headers,
+        parts.version,
+    )
 }
 
 /// An exchange that takes nothing new: `Closed` on its own side, for the caller a replica that goes away.
@@ -197,7 +277,10 @@ fn elsewhere(error: Error) -> Error {
     if error.kind() != ErrorKind::Closed {
         return error;
     }
-    Error::new(ErrorKind::Unavailable, "the provider is draining here: retry at another replica")
-        .retry_as(polywire_core::contract::Retry::OtherReplica)
-        .dispatched_as(Dispatched::No)
+    Error::new(
+        ErrorKind::Unavailable,
+        "the provider is draining here: retry at another replica",
+    )
+    .retry_as(polywire_core::contract::Retry::OtherReplica)
+    .dispatched_as(Dispatched::No)
 }

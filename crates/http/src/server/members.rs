@@ -53,7 +53,10 @@ impl Members {
             changed: Notify::new(),
         });
         self.0.lock().insert(member, hands.clone());
-        Joined { members: self.clone(), hands }
+        Joined {
+            members: self.clone(),
+            hands,
+        }
     }
 
     /// The hands that settlements are about; `None` when the member is gone, or somebody else's.
@@ -100,7 +103,10 @@ impl Hands {
         let mut failed = Vec::new();
         for settlement in &request.settlements {
             if let Err(reason) = self.settle_one(settlement).await {
-                failed.push(Failed { delivery: settlement.delivery.clone(), reason });
+                failed.push(Failed {
+                    delivery: settlement.delivery.clone(),
+                    reason,
+                });
             }
         }
         if request.leave {
@@ -112,14 +118,23 @@ impl Hands {
     }
 
     async fn settle_one(&self, settlement: &Settlement) -> Result<(), String> {
-        let delivery = settlement.delivery.parse().ok().and_then(|id| self.take(id));
+        let delivery = settlement
+            .delivery
+            .parse()
+            .ok()
+            .and_then(|id| self.take(id));
         let Some(delivery) = delivery else {
-            return Err("not in this member's hands: it was settled, or returned to the group".to_owned());
+            return Err(
+                "not in this member's hands: it was settled, or returned to the group".to_owned(),
+            );
         };
         match settlement.verdict() {
             // Dropped unsettled, it returns.
             None => Ok(()),
-            Some(verdict) => delivery.settle(verdict).await.map_err(|error| error.to_string()),
+            Some(verdict) => delivery
+                .settle(verdict)
+                .await
+                .map_err(|error| error.to_string()),
         }
     }
 }

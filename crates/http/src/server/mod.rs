@@ -23,9 +23,9 @@ use tokio::sync::Mutex;
 use crate::body::Buffered;
 use crate::config::{HttpConfig, Protocol};
 use crate::tls::TlsConfig;
-use listener::Listener;
 pub(crate) use documents::Offers;
 pub(crate) use listener::Busy;
+use listener::Listener;
 use members::Members;
 use table::{Served, Streams, Table};
 
@@ -78,7 +78,13 @@ struct State {
 
 impl Server {
     fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire) || self.table.load().contracts.values().any(|served| served.service.is_draining())
+        self.draining.load(Ordering::Acquire)
+            || self
+                .table
+                .load()
+                .contracts
+                .values()
+                .any(|served| served.service.is_draining())
     }
 
     fn is_ready(&self) -> bool {
@@ -131,41 +137,77 @@ impl Provider {
 
     /// Where it listens, once it does.
     pub(crate) async fn address(&self) -> Option<SocketAddr> {
-        self.state.lock().await.listener.as_ref().map(Listener::address)
+        self.state
+            .lock()
+            .await
+            .listener
+            .as_ref()
+            .map(Listener::address)
     }
 
     /// The URL of where it listens, as consumers configure it.
     pub(crate) async fn url(&self) -> Option<String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        self.address().await.map(|address| format!("{scheme}://{address}"))
+        self.address()
+            .await
+            .map(|address| format!("{scheme}://{address}"))
     }
 
     /// Serves a contract for a channel; the first one starts the listener.
     pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
         let mut state = self.state.lock().await;
         let beyond = self.listen.filter(|address| !address.ip().is_loopback());
-        if let Some(address) = beyond.filter(|_| !service.is_authenticated() && !self.allow_anonymous) {
+        if let Some(address) =
+            beyond.filter(|_| !service.is_authenticated() && !self.allow_anonymous)
+        {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("{address} is reached from beyond this machine, by callers who prove nothing: configure [service.auth], or say allow_anonymous = true"),
+                format!(
+                    "{address} is reached from beyond this machine, by callers who prove nothing: configure [service.auth], or say allow_anonymous = true"
+                ),
             ));
         }
         let streams = state.streams.entry(owner).or_default().clone();
         let served = Arc::new(Served::new(service.clone(), owner, streams));
-        if let Some(taken) = self.server.table.load().contracts.get(service.name()).filter(|other| other.owner != owner) {
-            return Err(Error::new(ErrorKind::Config, format!("contract {:?} is served here by another channel: serve it once", taken.service.name().as_str())));
+        if let Some(taken) = self
+            .server
+            .table
+            .load()
+            .contracts
+            .get(service.name())
+            .filter(|other| other.owner != owner)
+        {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "contract {:?} is served here by another channel: serve it once",
+                    taken.service.name().as_str()
+                ),
+            ));
         }
         let merged = self.merged.load(Ordering::Acquire);
         if state.listener.is_none() && (self.listen.is_some() || !merged) {
             let Some(listen) = self.listen else {
-                return Err(Error::new(ErrorKind::Config, "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into",
+                ));
             };
-            let tls = self.tls.as_ref().map(|tls| tls.server(self.protocol)).transpose()?.map(Into::into);
-            state.listener = Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);
+            let tls = self
+                .tls
+                .as_ref()
+                .map(|tls| tls.server(self.protocol))
+                .transpose()?
+                .map(Into::into);
+            state.listener =
+                Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);
         }
         let workers = self.server.exchange.work(&service)?;
         self.server.table.rcu(|table| table.with(&served));
-        let old = state.workers.iter().position(|(_, old, _)| old.name() == service.name());
+        let old = state
+            .workers
+            .iter()
+            .position(|(_, old, _)| old.name() == service.name());
         let old = old.map(|index| state.workers.swap_remove(index));
         state.workers.push((owner, service, workers));
         drop(state);
@@ -182,16 +224,27 @@ impl Provider {
             self.server.draining.store(true, Ordering::Release);
         }
         let table = self.server.table.load_full();
-        let services: Vec<&Arc<Service>> = table.contracts.values().filter(|served| own(served.owner)).map(|served| &served.service).collect();
+        let services: Vec<&Arc<Service>> = table
+            .contracts
+            .values()
+            .filter(|served| own(served.owner))
+            .map(|served| &served.service)
+            .collect();
         for service in &services {
             service.refuse_new();
         }
         // Out of the lock, so that closing need not wait for what is being finished.
         let mut state = self.state.lock().await;
         let all = std::mem::take(&mut state.workers);
-        let (workers, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(other, ..)| own(*other));
+        let (workers, rest): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(other, ..)| own(*other));
         state.workers = rest;
-        let streams: Vec<Arc<Streams>> = state.streams.iter().filter(|(other, _)| own(**other)).map(|(_, streams)| streams.clone()).collect();
+        let streams: Vec<Arc<Streams>> = state
+            .streams
+            .iter()
+            .filter(|(other, _)| own(**other))
+            .map(|(_, streams)| streams.clone())
+            .collect();
         drop(state);
         for (.., mut workers) in workers {
             workers.finish().await;
@@ -212,6 +265,18 @@ impl Provider {
     pub(crate) async fn close(&self, owner: Option<u64>) {
         let own = |other: u64| owner.is_none_or(|owner| owner == other);
         let mut state = self.state.lock().await;
+        let table = self.server.table.load_full();
+        let last = table.contracts.values().all(|served| own(served.owner));
+        if let Some(listener) = if last { state.listener.take() } else { None } {
+            listener
+                .stop(
+                    table
+                        .contracts
+                        .values()
+                        .all(|served| served.service.is_draining()),
+                )
+                .await;
+        }
         self.server.table.rcu(|table| table.without(own));
         state.workers.retain(|(other, ..)| !own(*other));
         state.streams.retain(|other, streams| {
@@ -220,10 +285,5 @@ impl Provider {
             }
             !own(*other)
         });
-        if self.server.table.load().contracts.is_empty()
-            && let Some(listener) = state.listener.take()
-        {
-            listener.stop().await;
-        }
     }
 }

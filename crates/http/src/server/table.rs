@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::allows;
-use crate::wire::{Stated, StampHeaders, visible};
+use crate::wire::{StampHeaders, Stated, visible};
 
 /// How many requirements of one contract are remembered; the least used are forgotten first.
 const REQUIREMENTS: usize = 4096;
@@ -73,11 +73,25 @@ impl Table {
         let mut routes = HashMap::new();
         for (name, served) in &contracts {
             let documents: Vec<_> = served.service.contracts().collect();
-            for track in documents.iter().map(|contract| Track::of(contract.version())) {
-                for interaction in documents.iter().flat_map(|contract| contract.interactions()) {
+            for track in documents
+                .iter()
+                .map(|contract| Track::of(contract.version()))
+            {
+                for interaction in documents
+                    .iter()
+                    .flat_map(|contract| contract.interactions())
+                {
                     let kind = served.service.kind(&interaction.name);
-                    let route = Route { served: served.clone(), interaction: interaction.name.clone(), track, kind };
-                    routes.insert(format!("/{name}/{track}/{}", interaction.name).into(), Arc::new(route));
+                    let route = Route {
+                        served: served.clone(),
+                        interaction: interaction.name.clone(),
+                        track,
+                        kind,
+                    };
+                    routes.insert(
+                        format!("/{name}/{track}/{}", interaction.name).into(),
+                        Arc::new(route),
+                    );
                 }
             }
         }
@@ -98,18 +112,43 @@ impl Table {
     /// A path with a track or an interaction that nothing offers: negotiation says what would work.
     fn find_unlisted(&self, path: &str) -> Result<Arc<Route>> {
         let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
-        let (Some(contract), Some(track), Some(interaction), None) = (segments.next(), segments.next(), segments.next(), segments.next()) else {
-            return Err(not_found(format!("nothing at {:?}: post to /CONTRACT/vTRACK/INTERACTION, or read /.well-known/contracts", shown(path))));
+        let (Some(contract), Some(track), Some(interaction), None) = (
+            segments.next(),
+            segments.next(),
+            segments.next(),
+            segments.next(),
+        ) else {
+            return Err(not_found(format!(
+                "nothing at {:?}: post to /CONTRACT/vTRACK/INTERACTION, or read /.well-known/contracts",
+                shown(path)
+            )));
         };
         let Some(served) = self.contracts.get(contract) else {
             let names: Vec<&str> = self.contracts.keys().map(Name::as_str).collect();
-            let here = if names.is_empty() { "nothing yet".to_owned() } else { names.join(", ") };
-            return Err(not_found(format!("contract {:?} is not served here: served is {here}", shown(contract))).retry_as(polywire_core::contract::Retry::Later));
+            let here = if names.is_empty() {
+                "nothing yet".to_owned()
+            } else {
+                names.join(", ")
+            };
+            return Err(not_found(format!(
+                "contract {:?} is not served here: served is {here}",
+                shown(contract)
+            ))
+            .retry_as(polywire_core::contract::Retry::Later));
         };
-        let track = track.parse().map_err(|error: polywire_core::contract::TrackError| not_found(error.to_string()))?;
-        let interaction: Name = interaction.parse().map_err(|error: polywire_core::contract::NameError| not_found(error.to_string()))?;
+        let track = track
+            .parse()
+            .map_err(|error: polywire_core::contract::TrackError| not_found(error.to_string()))?;
+        let interaction: Name = interaction
+            .parse()
+            .map_err(|error: polywire_core::contract::NameError| not_found(error.to_string()))?;
         let kind = served.service.kind(&interaction);
-        Ok(Arc::new(Route { served: served.clone(), interaction, track, kind }))
+        Ok(Arc::new(Route {
+            served: served.clone(),
+            interaction,
+            track,
+            kind,
+        }))
     }
 }
 
@@ -125,7 +164,13 @@ fn shown(text: &str) -> String {
 impl Served {
     pub(crate) fn new(service: Arc<Service>, owner: u64, streams: Arc<Streams>) -> Self {
         let headers = StampHeaders::of(&service);
-        Self { service, headers, owner, streams, requirements: Cache::new(REQUIREMENTS) }
+        Self {
+            service,
+            headers,
+            owner,
+            streams,
+            requirements: Cache::new(REQUIREMENTS),
+        }
     }
 
     /// What a request requires: what its header says, else the track of its path. The same text gives the same
@@ -134,12 +179,20 @@ impl Served {
     /// # Errors
     /// `InvalidPayload` when the header is no list of ranges, or leaves the track of the path.
     pub(crate) fn requirement(&self, stated: Stated<'_>, track: Track) -> Result<Requirement> {
-        let asked = Asked { require: stated.require.map(HeaderValue::as_bytes), digest: stated.digest.map(HeaderValue::as_bytes), track };
+        let asked = Asked {
+            require: stated.require.map(HeaderValue::as_bytes),
+            digest: stated.digest.map(HeaderValue::as_bytes),
+            track,
+        };
         if let Some(requirement) = self.requirements.get(&asked) {
             return Ok(requirement);
         }
         let requirement = self.parse(stated, track)?;
-        let key = StatedKey { require: asked.require.map(Into::into), digest: asked.digest.map(Into::into), track };
+        let key = StatedKey {
+            require: asked.require.map(Into::into),
+            digest: asked.digest.map(Into::into),
+            track,
+        };
         self.requirements.insert(key, requirement.clone());
         Ok(requirement)
     }
@@ -148,8 +201,10 @@ impl Served {
         let contract = self.service.name();
         let requirement = match stated.require {
             None => Requirement::track(contract.clone(), track),
-            Some(value) => Requirement::parse_list(contract.clone(), visible("contract-require", value)?)
-                .map_err(|error| invalid(format!("header contract-require: {error}")))?,
+            Some(value) => {
+                Requirement::parse_list(contract.clone(), visible("contract-require", value)?)
+                    .map_err(|error| invalid(format!("header contract-require: {error}")))?
+            }
         };
         if !allows(&requirement, track) {
             return Err(invalid(format!(
@@ -168,8 +223,11 @@ impl Served {
 
 /// Reads `sha256:...; version=1.4.0`.
 fn known(text: &str) -> Result<(Version, Digest)> {
-    let parts = text.split_once(';').and_then(|(digest, version)| Some((digest.trim(), version.trim().strip_prefix("version=")?)));
-    let parts = parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
+    let parts = text.split_once(';').and_then(|(digest, version)| {
+        Some((digest.trim(), version.trim().strip_prefix("version=")?))
+    });
+    let parts =
+        parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
     parts.ok_or_else(|| {
         invalid(format!("header contract-digest is {:?}: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"", shown(text)))
     })
@@ -196,6 +254,8 @@ struct Asked<'a> {
 
 impl Equivalent<StatedKey> for Asked<'_> {
     fn equivalent(&self, key: &StatedKey) -> bool {
-        self.track == key.track && self.require == key.require.as_deref() && self.digest == key.digest.as_deref()
+        self.track == key.track
+            && self.require == key.require.as_deref()
+            && self.digest == key.digest.as_deref()
     }
 }

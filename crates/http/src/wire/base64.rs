@@ -5,10 +5,16 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = (u32::from(chunk[0]) << 16) | (chunk.get(1).map_or(0, |&byte| u32::from(byte)) << 8) | chunk.get(2).map_or(0, |&byte| u32::from(byte));
+        let group = (u32::from(chunk[0]) << 16)
+            | (chunk.get(1).map_or(0, |&byte| u32::from(byte)) << 8)
+            | chunk.get(2).map_or(0, |&byte| u32::from(byte));
         for position in 0..4 {
             let digit = ALPHABET[(group >> (18 - 6 * position)) as usize & 63];
-            text.push(if position <= chunk.len() { char::from(digit) } else { '=' });
+            text.push(if position <= chunk.len() {
+                char::from(digit)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -28,7 +34,13 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
         for (position, &digit) in chunk.iter().enumerate() {
             group |= value(digit)? << (18 - 6 * position);
         }
-        bytes.extend(group.to_be_bytes().into_iter().skip(1).take(chunk.len() - 1));
+        bytes.extend(
+            group
+                .to_be_bytes()
+                .into_iter()
+                .skip(1)
+                .take(chunk.len() - 1),
+        );
     }
     Some(bytes)
 }
@@ -51,7 +63,15 @@ mod tests {
 
     #[test]
     fn the_vectors_of_the_standard_hold() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")] {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(encode(bytes.as_bytes()), text);
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
         }

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use polywire_core::contract::{Digest, Name, Offer, Status, Track, Version};
-use polywire_core::{ContentType, Dispatched, Error, ErrorKind, Head, Kind, MessageId, Metadata, Result, Stamp, TraceContext};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use polywire_core::contract::{Digest, Name, Offer, Status, Track, Version};
+use polywire_core::{
+    ContentType, Dispatched, Error, ErrorKind, Head, Kind, MessageId, Metadata, Result, Stamp,
+    TraceContext,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::base64;
 
-/// A CloudEvent (CloudEvents 1.0, JSON event format 1.0) with our extension attributes.
+/// A `CloudEvents` 1.0 event in the JSON event format 1.0, with our extension attributes.
 #[derive(Serialize, Deserialize)]
 struct CloudEvent<'a> {
     specversion: String,
@@ -78,17 +81,33 @@ pub(crate) struct Received {
 /// Writes an event; `delivery` is what its member settles it by.
 pub(crate) fn encode_event(head: &Head, body: &Bytes, delivery: Option<u64>) -> Result<String> {
     let Some(stamp) = &head.stamp else {
-        return Err(Error::new(ErrorKind::Internal, "an event without the version it was published at"));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "an event without the version it was published at",
+        ));
     };
     let json = head.content_type == ContentType::JSON;
-    let data: Option<&RawValue> = if json { serde_json::from_slice(body).ok() } else { None };
-    let meta: Vec<String> = head.metadata.iter().map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))).collect();
+    let data: Option<&RawValue> = if json {
+        serde_json::from_slice(body).ok()
+    } else {
+        None
+    };
+    let meta: Vec<String> = head
+        .metadata
+        .iter()
+        .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
     let offered: Vec<String> = stamp.offered.iter().map(ToString::to_string).collect();
     let event = CloudEvent {
         specversion: "1.0".to_owned(),
         id: head.id.to_string(),
         source: format!("/{}", head.contract),
-        kind: format!("{}.{}.{}", head.contract, Track::of(&stamp.version), head.interaction),
+        kind: format!(
+            "{}.{}.{}",
+            head.contract,
+            Track::of(&stamp.version),
+            head.interaction
+        ),
         datacontenttype: Some(head.content_type.as_str().to_owned()),
         contractversion: stamp.version.clone(),
         contractdigest: stamp.digest,
@@ -102,13 +121,19 @@ pub(crate) fn encode_event(head: &Head, body: &Bytes, delivery: Option<u64>) -> 
         idempotencykey: head.idempotency_key.as_deref().map(str::to_owned),
         partitionkey: head.ordering_key.as_deref().map(str::to_owned),
         traceparent: head.trace.as_ref().map(ToString::to_string),
-        tracestate: head.trace.as_ref().and_then(TraceContext::state).map(str::to_owned),
+        tracestate: head
+            .trace
+            .as_ref()
+            .and_then(TraceContext::state)
+            .map(str::to_owned),
         attempt: head.attempt,
         delivery: delivery.map(|id| id.to_string()),
         data,
         data_base64: data.is_none().then(|| base64::encode(body)),
     };
-    serde_json::to_string(&event).map_err(|error| Error::new(ErrorKind::Internal, "an event has no JSON form").caused_by(error))
+    serde_json::to_string(&event).map_err(|error| {
+        Error::new(ErrorKind::Internal, "an event has no JSON form").caused_by(error)
+    })
 }
 
 /// Reads an event of a subscription.
@@ -116,13 +141,24 @@ pub(crate) fn encode_event(head: &Head, body: &Bytes, delivery: Option<u64>) -> 
 /// # Errors
 /// `InvalidPayload` naming what is wrong.
 pub(crate) fn decode_event(contract: &Name, event: &Name, json: &str) -> Result<Received> {
-    let wrong = |what: String| Error::new(ErrorKind::InvalidPayload, format!("an event of {contract}.{event} cannot be read: {what}")).dispatched_as(Dispatched::No);
-    let read: CloudEvent<'_> = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
+    let wrong = |what: String| {
+        Error::new(
+            ErrorKind::InvalidPayload,
+            format!("an event of {contract}.{event} cannot be read: {what}"),
+        )
+        .dispatched_as(Dispatched::No)
+    };
+    let read: CloudEvent<'_> =
+        serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
     if !read.specversion.starts_with("1.") {
-        return Err(wrong(format!("it is a CloudEvent {}: expected 1.0", read.specversion)));
+        return Err(wrong(format!(
+            "it is a CloudEvent {}: expected 1.0",
+            read.specversion
+        )));
     }
     let offer = read.contractoffer.as_deref().unwrap_or_default();
-    let offer = Offer::parse_header(contract.clone(), offer).map_err(|error| wrong(error.to_string()))?;
+    let offer =
+        Offer::parse_header(contract.clone(), offer).map_err(|error| wrong(error.to_string()))?;
     let stamp = Stamp {
         contract: contract.clone(),
         version: read.contractversion,
@@ -131,17 +167,27 @@ pub(crate) fn decode_event(contract: &Name, event: &Name, json: &str) -> Result<
         since: read.contractsince,
         sunset: read.contractsunset,
         link: read.contractlink,
-        offered: offer.versions().iter().map(|offered| offered.version.clone()).collect(),
+        offered: offer
+            .versions()
+            .iter()
+            .map(|offered| offered.version.clone())
+            .collect(),
         instance: read.contractinstance.map(Into::into),
     };
     let mut head = Head::new(Kind::Event, contract.clone(), event.clone());
     head.id = MessageId::parse(&read.id)?;
     head.stamp = Some(Arc::new(stamp));
-    head.content_type = ContentType::parse(read.datacontenttype.as_deref().unwrap_or("application/json"));
+    head.content_type = ContentType::parse(
+        read.datacontenttype
+            .as_deref()
+            .unwrap_or("application/json"),
+    );
     head.idempotency_key = read.idempotencykey.map(Into::into);
     head.ordering_key = read.partitionkey.map(Into::into);
     head.attempt = read.attempt.max(1);
-    let trace = read.traceparent.and_then(|text| text.parse::<TraceContext>().ok());
+    let trace = read
+        .traceparent
+        .and_then(|text| text.parse::<TraceContext>().ok());
     head.trace = trace.map(|trace| match &read.tracestate {
         Some(state) => trace.with_state(state),
         None => trace,
@@ -149,13 +195,25 @@ pub(crate) fn decode_event(contract: &Name, event: &Name, json: &str) -> Result<
     head.metadata = metadata(read.contractmeta.as_deref().unwrap_or_default())?;
     let body = match (read.data, read.data_base64) {
         (Some(data), _) => Bytes::copy_from_slice(data.get().as_bytes()),
-        (None, Some(text)) => base64::decode(&text).ok_or_else(|| wrong("data_base64 is no base64".to_owned()))?.into(),
+        (None, Some(text)) => base64::decode(&text)
+            .ok_or_else(|| wrong("data_base64 is no base64".to_owned()))?
+            .into(),
         // serde takes a null for an absent member.
         (None, None) if head.content_type == ContentType::JSON => Bytes::from_static(b"null"),
         (None, None) => Bytes::new(),
     };
-    let delivery = read.delivery.map(|text| text.parse().map_err(|_| wrong(format!("delivery {text:?} is no number")))).transpose()?;
-    Ok(Received { head, body, delivery })
+    let delivery = read
+        .delivery
+        .map(|text| {
+            text.parse()
+                .map_err(|_| wrong(format!("delivery {text:?} is no number")))
+        })
+        .transpose()?;
+    Ok(Received {
+        head,
+        body,
+        delivery,
+    })
 }
 
 fn metadata(text: &str) -> Result<Metadata> {
@@ -178,7 +236,12 @@ mod tests {
         let mut spoken = Offered::new(Version::new(1, 4, 0));
         spoken.status = Status::Deprecated;
         spoken.sunset = Some("2027-01-01T00:00:00Z".to_owned());
-        let offer = Offer::new(ORDERS, vec![spoken.clone(), Offered::new(Version::new(2, 0, 0))]).unwrap().with_instance("a");
+        let offer = Offer::new(
+            ORDERS,
+            vec![spoken.clone(), Offered::new(Version::new(2, 0, 0))],
+        )
+        .unwrap()
+        .with_instance("a");
         let mut head = Head::new(Kind::Event, ORDERS, SHIPPED);
         head.stamp = Some(Arc::new(Stamp::of(&spoken, &offer)));
         head.ordering_key = Some("customer 7".into());
@@ -209,13 +272,19 @@ mod tests {
         head.content_type = ContentType::parse("application/x-thing");
         let json = encode_event(&head, &body, None).unwrap();
         let back = decode_event(&ORDERS, &SHIPPED, &json).unwrap();
-        assert_eq!((back.body, back.head.content_type.as_str()), (body, "application/x-thing"));
+        assert_eq!(
+            (back.body, back.head.content_type.as_str()),
+            (body, "application/x-thing")
+        );
     }
 
     #[test]
     fn what_is_no_event_of_ours_is_named() {
         for (json, message) in [
-            ("{}", "an event of orders.shipped cannot be read: missing field"),
+            (
+                "{}",
+                "an event of orders.shipped cannot be read: missing field",
+            ),
             ("[", "an event of orders.shipped cannot be read: EOF"),
             (
                 r#"{"specversion":"2.0","id":"a","source":"/","type":"t","contractversion":"1.0.0"}"#,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use polywire_core::{ContentType, Dispatched, Error, ErrorKind, Head, MessageId, Result, Token, TraceContext};
+use polywire_core::{
+    ContentType, Dispatched, Error, ErrorKind, Head, Kind, MessageId, Result, Token, TraceContext,
+};
 use tokio::time::Instant;
 
 use super::names::*;
@@ -29,20 +31,37 @@ pub(crate) fn read_head<'a>(headers: &'a HeaderMap, head: &mut Head) -> Result<S
     let mut state = None;
     for (name, value) in headers {
         match name.as_str() {
-            "content-type" => head.content_type = ContentType::parse(visible("content-type", value)?),
+            "content-type" => {
+                head.content_type = ContentType::parse(visible("content-type", value)?);
+            }
             "contract-require" => once(&mut stated.require, "contract-require", value)?,
             "contract-digest" => once(&mut stated.digest, "contract-digest", value)?,
+            "contract-kind" => head.kind = kind(value)?,
             "contract-timeout" => head.deadline = Some(Instant::now() + timeout(value)?),
-            "contract-message-id" => head.id = MessageId::parse(&plain("contract-message-id", value)?).map_err(refused)?,
+            "contract-message-id" => {
+                head.id =
+                    MessageId::parse(&plain("contract-message-id", value)?).map_err(refused)?;
+            }
             "contract-attempt" => head.attempt = number("contract-attempt", value, 1..=u32::MAX)?,
-            "contract-ordering-key" => head.ordering_key = Some(plain("contract-ordering-key", value)?.into()),
-            "idempotency-key" => head.idempotency_key = Some(plain("idempotency-key", value)?.into()),
-            "traceparent" => head.trace = value.to_str().ok().and_then(|text| text.parse::<TraceContext>().ok()),
+            "contract-ordering-key" => {
+                head.ordering_key = Some(plain("contract-ordering-key", value)?.into());
+            }
+            "idempotency-key" => {
+                head.idempotency_key = Some(plain("idempotency-key", value)?.into());
+            }
+            "traceparent" => {
+                head.trace = value
+                    .to_str()
+                    .ok()
+                    .and_then(|text| text.parse::<TraceContext>().ok());
+            }
             "tracestate" => state = Some(value),
             "authorization" => head.token = token(value)?,
             other => {
                 if let Some(key) = other.strip_prefix(META) {
-                    head.metadata.insert(key, &plain(other, value)?).map_err(refused)?;
+                    head.metadata
+                        .insert(key, &plain(other, value)?)
+                        .map_err(refused)?;
                 }
             }
         }
@@ -56,36 +75,70 @@ pub(crate) fn read_head<'a>(headers: &'a HeaderMap, head: &mut Head) -> Result<S
 fn once<'a>(place: &mut Option<&'a HeaderValue>, name: &str, value: &'a HeaderValue) -> Result<()> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(invalid(format!("header {name} was sent twice: send it once, ranges separated by \";\""))),
+        Some(_) => Err(invalid(format!(
+            "header {name} was sent twice: send it once, ranges separated by \";\""
+        ))),
+    }
+}
+
+fn kind(value: &HeaderValue) -> Result<Kind> {
+    match value.as_bytes() {
+        b"operation" => Ok(Kind::Operation),
+        b"command" => Ok(Kind::Command),
+        b"event" => Ok(Kind::Event),
+        _ => Err(invalid(
+            "header contract-kind: send operation, command or event, or leave it out",
+        )),
     }
 }
 
 fn timeout(value: &HeaderValue) -> Result<Duration> {
     let most = u32::try_from(MAX_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-    Ok(Duration::from_millis(number("contract-timeout", value, 0..=most)?.into()))
+    Ok(Duration::from_millis(
+        number("contract-timeout", value, 0..=most)?.into(),
+    ))
 }
 
 fn number(name: &str, value: &HeaderValue, range: std::ops::RangeInclusive<u32>) -> Result<u32> {
-    let number = value.to_str().ok().and_then(|text| text.parse().ok()).filter(|number| range.contains(number));
+    let number = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .filter(|number| range.contains(number));
     number.ok_or_else(|| {
-        let found: String = String::from_utf8_lossy(value.as_bytes()).chars().take(40).collect();
-        invalid(format!("header {name} is {found:?}: expected a number from {} to {}", range.start(), range.end()))
+        let found: String = String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(40)
+            .collect();
+        invalid(format!(
+            "header {name} is {found:?}: expected a number from {} to {}",
+            range.start(),
+            range.end()
+        ))
     })
 }
 
 fn token(value: &HeaderValue) -> Result<Option<Token>> {
     let Ok(text) = value.to_str() else {
-        return Err(invalid("header authorization has bytes that are not printable ASCII"));
+        return Err(invalid(
+            "header authorization has bytes that are not printable ASCII",
+        ));
     };
     // Other schemes belong to proxies and to frameworks that this service is merged into.
-    let Some((scheme, rest)) = text.split_once(' ') else { return Ok(None) };
+    let Some((scheme, rest)) = text.split_once(' ') else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(None);
     }
     if rest.len() > Token::MAX {
         return Err(Error::new(
             ErrorKind::TooLarge,
-            format!("bearer token of {} bytes: at most {} are taken", rest.len(), Token::MAX),
+            format!(
+                "bearer token of {} bytes: at most {} are taken",
+                rest.len(),
+                Token::MAX
+            ),
         ));
     }
     Ok(Some(Token::new(rest.trim())))
@@ -102,6 +155,12 @@ fn refused(error: Error) -> Error {
 /// Writes what is specific to one message; what is the same for every message of a requirement comes with its lane.
 pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     headers.insert(CONTENT_TYPE, content_type(&head.content_type));
+    let kind = match head.kind {
+        Kind::Operation => "operation",
+        Kind::Command => "command",
+        Kind::Event => "event",
+    };
+    headers.insert(KIND, HeaderValue::from_static(kind));
     let mut id = [0; 32];
     headers.insert(MESSAGE_ID, id_value(&head.id, &mut id));
     if let Some(remaining) = head.remaining() {
@@ -111,7 +170,10 @@ pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
         if let Ok(value) = HeaderValue::from_bytes(&trace.to_bytes()) {
             headers.insert(TRACEPARENT, value);
         }
-        if let Some(state) = trace.state().and_then(|state| HeaderValue::from_str(state).ok()) {
+        if let Some(state) = trace
+            .state()
+            .and_then(|state| HeaderValue::from_str(state).ok())
+        {
             headers.insert(TRACESTATE, state);
         }
     }
@@ -129,7 +191,8 @@ pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     }
     for (key, value) in &head.metadata {
         let name = format!("{META}{key}");
-        let name = HeaderName::try_from(name.as_str()).map_err(|_| invalid(format!("metadata key {key:?} is no header name")))?;
+        let name = HeaderName::try_from(name.as_str())
+            .map_err(|_| invalid(format!("metadata key {key:?} is no header name")))?;
         headers.insert(name, header_text(value));
     }
     Ok(())
@@ -152,7 +215,8 @@ fn content_type(content_type: &ContentType) -> HeaderValue {
     if *content_type == ContentType::JSON {
         return JSON;
     }
-    HeaderValue::from_str(content_type.as_str()).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+    HeaderValue::from_str(content_type.as_str())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
 
 fn id_value(id: &MessageId, buffer: &mut [u8; 32]) -> HeaderValue {
@@ -175,10 +239,13 @@ fn id_value(id: &MessageId, buffer: &mut [u8; 32]) -> HeaderValue {
 mod tests {
     use super::*;
     use polywire_core::contract::Name;
-    use polywire_core::Kind;
 
     fn empty() -> Head {
-        Head::new(Kind::Operation, Name::from_static("orders"), Name::from_static("quote"))
+        Head::new(
+            Kind::Operation,
+            Name::from_static("orders"),
+            Name::from_static("quote"),
+        )
     }
 
     #[test]
@@ -203,7 +270,11 @@ mod tests {
         assert_eq!(back.attempt, 3);
         assert_eq!(back.metadata, head.metadata);
         let left = back.remaining().unwrap();
-        assert!(left > Duration::from_secs(6) && left <= Duration::from_secs(7) + Duration::from_millis(1), "{left:?}");
+        assert!(
+            left > Duration::from_secs(6)
+                && left <= Duration::from_secs(7) + Duration::from_millis(1),
+            "{left:?}"
+        );
     }
 
     #[test]
@@ -222,8 +293,16 @@ mod tests {
     #[test]
     fn wrong_headers_name_what_was_found() {
         for (name, value, message) in [
-            ("contract-timeout", "soon", "header contract-timeout is \"soon\": expected a number from 0 to 86400000"),
-            ("contract-attempt", "0", "header contract-attempt is \"0\": expected a number from 1 to 4294967295"),
+            (
+                "contract-timeout",
+                "soon",
+                "header contract-timeout is \"soon\": expected a number from 0 to 86400000",
+            ),
+            (
+                "contract-attempt",
+                "0",
+                "header contract-attempt is \"0\": expected a number from 1 to 4294967295",
+            ),
             (
                 "contract-message-id",
                 "%00",

@@ -12,7 +12,9 @@ mod text;
 pub(crate) use event::{decode_event, encode_event};
 pub(crate) use head::{Stated, bearer, read_head, write_head};
 pub(crate) use names::*;
-pub(crate) use settle::{Failed, Gap, Joined, MAX_PREFETCH, MAX_SETTLEMENTS, Settled, Settlement, Settlements};
+pub(crate) use settle::{
+    Failed, Gap, Joined, MAX_PREFETCH, MAX_SETTLEMENTS, Settled, Settlement, Settlements,
+};
 pub(crate) use sse::{HEARTBEAT, SseEvent, SseReader, write_event};
 pub(crate) use stamp::{StampCache, StampHeaders};
 pub(crate) use text::visible;

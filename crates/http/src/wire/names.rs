@@ -8,6 +8,7 @@ pub(crate) const OFFER: HeaderName = HeaderName::from_static("contract-offer");
 pub(crate) const DIGEST: HeaderName = HeaderName::from_static("contract-digest");
 pub(crate) const STATUS: HeaderName = HeaderName::from_static("contract-status");
 pub(crate) const INSTANCE: HeaderName = HeaderName::from_static("contract-instance");
+pub(crate) const KIND: HeaderName = HeaderName::from_static("contract-kind");
 pub(crate) const TIMEOUT: HeaderName = HeaderName::from_static("contract-timeout");
 pub(crate) const MESSAGE_ID: HeaderName = HeaderName::from_static("contract-message-id");
 pub(crate) const ATTEMPT: HeaderName = HeaderName::from_static("contract-attempt");

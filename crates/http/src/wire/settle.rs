@@ -88,15 +88,26 @@ impl Settlement {
             None => (Word::Return, None, None),
         };
         let after_ms = after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
-        Self { delivery: delivery.to_string(), verdict: word, after_ms, reason }
+        Self {
+            delivery: delivery.to_string(),
+            verdict: word,
+            after_ms,
+            reason,
+        }
     }
 
     /// The verdict; `None` to return the delivery.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
-        let reason = || self.reason.clone().unwrap_or_else(|| "no reason given".to_owned());
+        let reason = || {
+            self.reason
+                .clone()
+                .unwrap_or_else(|| "no reason given".to_owned())
+        };
         match self.verdict {
             Word::Ack => Some(Verdict::Ack),
-            Word::Retry => Some(Verdict::Retry { after: self.after_ms.map(Duration::from_millis) }),
+            Word::Retry => Some(Verdict::Retry {
+                after: self.after_ms.map(Duration::from_millis),
+            }),
             Word::Reject => Some(Verdict::Reject { reason: reason() }),
             Word::Park => Some(Verdict::Park { reason: reason() }),
             Word::Return => None,

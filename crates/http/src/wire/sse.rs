@@ -47,7 +47,13 @@ pub(crate) struct SseReader {
 impl SseReader {
     /// A reader of events with at most `limit` bytes of data.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, line: Vec::new(), after_return: false, event: SseEvent::default(), has_data: false }
+        Self {
+            limit,
+            line: Vec::new(),
+            after_return: false,
+            event: SseEvent::default(),
+            has_data: false,
+        }
     }
 
     /// Takes a piece of the stream and gives the events that it completes.
@@ -131,7 +137,14 @@ mod tests {
     fn what_is_written_is_read_whatever_the_pieces() {
         let text = write_event(Some("a-1"), "shipped", "{\n \"item\": \"blå\"\r}");
         let whole = read(&[text.as_bytes()]);
-        assert_eq!(whole, [SseEvent { id: Some("a-1".to_owned()), name: "shipped".to_owned(), data: "{\n \"item\": \"blå\"\n}".to_owned() }]);
+        assert_eq!(
+            whole,
+            [SseEvent {
+                id: Some("a-1".to_owned()),
+                name: "shipped".to_owned(),
+                data: "{\n \"item\": \"blå\"\n}".to_owned()
+            }]
+        );
         let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
         assert_eq!(read(&bytes), whole);
     }
@@ -140,13 +153,23 @@ mod tests {
     fn comments_and_unknown_fields_are_passed_over() {
         assert_eq!(read(&[HEARTBEAT.as_bytes(), b"retry: 5\nnonsense\n\n"]), []);
         let events = read(&[b"data\r", b"\n", b"data: x\r\n\r\n"]);
-        assert_eq!(events, [SseEvent { id: None, name: "message".to_owned(), data: "\nx".to_owned() }]);
+        assert_eq!(
+            events,
+            [SseEvent {
+                id: None,
+                name: "message".to_owned(),
+                data: "\nx".to_owned()
+            }]
+        );
     }
 
     #[test]
     fn long_events_are_refused() {
         let (mut reader, mut events) = (SseReader::new(10), Vec::new());
-        assert_eq!(reader.feed(b"data: 0123456789", &mut events), Err(TooLong(10)));
+        assert_eq!(
+            reader.feed(b"data: 0123456789", &mut events),
+            Err(TooLong(10))
+        );
         let mut reader = SseReader::new(10);
         let lines = b"data: 01\ndata: 23\ndata: 45\ndata: 67\ndata: 89\n";
         assert_eq!(reader.feed(lines, &mut events), Err(TooLong(10)));

@@ -21,15 +21,25 @@ impl StampHeaders {
     /// The headers of a service, for every version it serves.
     pub(crate) fn of(service: &Service) -> Self {
         let offer = offer_headers(service.offer());
-        let stamps = service.contracts().filter_map(|contract| service.stamp(contract.version()));
-        let agreed = stamps.map(|stamp| (stamp.clone(), stamp_headers(stamp, &offer))).collect();
+        let stamps = service
+            .contracts()
+            .filter_map(|contract| service.stamp(contract.version()));
+        let agreed = stamps
+            .map(|stamp| (stamp.clone(), stamp_headers(stamp, &offer)))
+            .collect();
         Self { offer, agreed }
     }
 
     /// The headers of an answer at an agreed version: cloned, so that nothing is formatted per answer.
     pub(crate) fn agreed(&self, stamp: &Arc<Stamp>) -> HeaderMap {
-        let found = self.agreed.iter().find(|(known, _)| Arc::ptr_eq(known, stamp));
-        found.map_or_else(|| stamp_headers(stamp, &self.offer), |(_, headers)| headers.clone())
+        let found = self
+            .agreed
+            .iter()
+            .find(|(known, _)| Arc::ptr_eq(known, stamp));
+        found.map_or_else(
+            || stamp_headers(stamp, &self.offer),
+            |(_, headers)| headers.clone(),
+        )
     }
 
     /// The headers of a refusal.
@@ -57,14 +67,34 @@ fn stamp_headers(stamp: &Stamp, offer: &HeaderMap) -> HeaderMap {
     if stamp.status != Status::Current {
         put(&mut headers, STATUS, &stamp.status.to_string());
     }
-    if let Some(since) = stamp.since.as_deref().and_then(|text| text.parse::<Timestamp>().ok()) {
-        put(&mut headers, DEPRECATION, &format!("@{}", since.as_second()));
+    if let Some(since) = stamp
+        .since
+        .as_deref()
+        .and_then(|text| text.parse::<Timestamp>().ok())
+    {
+        put(
+            &mut headers,
+            DEPRECATION,
+            &format!("@{}", since.as_second()),
+        );
     }
-    if let Some(sunset) = stamp.sunset.as_deref().and_then(|text| text.parse::<Timestamp>().ok()) {
-        put(&mut headers, SUNSET, &httpdate::fmt_http_date(sunset.into()));
+    if let Some(sunset) = stamp
+        .sunset
+        .as_deref()
+        .and_then(|text| text.parse::<Timestamp>().ok())
+    {
+        put(
+            &mut headers,
+            SUNSET,
+            &httpdate::fmt_http_date(sunset.into()),
+        );
     }
     if let Some(link) = &stamp.link {
-        put(&mut headers, header::LINK, &format!("<{link}>; rel=\"deprecation\""));
+        put(
+            &mut headers,
+            header::LINK,
+            &format!("<{link}>; rel=\"deprecation\""),
+        );
     }
     headers
 }
@@ -74,13 +104,24 @@ fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
         Ok(value) => {
             headers.insert(name, value);
         }
-        Err(_) => tracing::warn!(%name, ?text, "left out of answers: it has characters that no header can carry"),
+        Err(_) => {
+            tracing::warn!(%name, ?text, "left out of answers: it has characters that no header can carry");
+        }
     }
 }
 
 const STAMPS: usize = 8;
 /// The header values that make a stamp, in a fixed order.
-static STAMPING: [HeaderName; STAMPS] = [VERSION, OFFER, DIGEST, STATUS, INSTANCE, DEPRECATION, SUNSET, header::LINK];
+static STAMPING: [HeaderName; STAMPS] = [
+    VERSION,
+    OFFER,
+    DIGEST,
+    STATUS,
+    INSTANCE,
+    DEPRECATION,
+    SUNSET,
+    header::LINK,
+];
 
 type Values = [Option<HeaderValue>; STAMPS];
 
@@ -97,18 +138,27 @@ impl StampCache {
     /// # Errors
     /// `Integrity` when its headers cannot be read.
     pub(crate) fn read(&self, contract: &Name, headers: &HeaderMap) -> Result<Option<Arc<Stamp>>> {
-        let sent: [Option<&HeaderValue>; STAMPS] = STAMPING.each_ref().map(|name| headers.get(name));
+        let sent: [Option<&HeaderValue>; STAMPS] =
+            STAMPING.each_ref().map(|name| headers.get(name));
         if sent[0].is_none() {
             return Ok(None);
         }
-        let same = |values: &Values| values.iter().zip(&sent).all(|(known, sent)| known.as_ref() == *sent);
+        let same = |values: &Values| {
+            values
+                .iter()
+                .zip(&sent)
+                .all(|(known, sent)| known.as_ref() == *sent)
+        };
         let known = self.0.load();
-        if let Some((.., stamp)) = known.iter().find(|(name, values, _)| same(values) && name == contract) {
+        if let Some((.., stamp)) = known
+            .iter()
+            .find(|(name, values, _)| same(values) && name == contract)
+        {
             return Ok(Some(stamp.clone()));
         }
         drop(known);
         let stamp = Arc::new(decode(contract, &sent)?);
-        let values = sent.map(|value| value.cloned());
+        let values = sent.map(Option::<&HeaderValue>::cloned);
         self.0.rcu(|known| {
             let mut known = Vec::clone(known);
             if known.len() == REMEMBERED {
@@ -124,7 +174,9 @@ impl StampCache {
 fn decode(contract: &Name, values: &[Option<&HeaderValue>; STAMPS]) -> Result<Stamp> {
     let text = |index: usize| match values[index] {
         None => Ok(None),
-        Some(value) => super::text::visible(STAMPING[index].as_str(), value).map(Some).map_err(|error| wrong(error.message())),
+        Some(value) => super::text::visible(STAMPING[index].as_str(), value)
+            .map(Some)
+            .map_err(|error| wrong(error.message())),
     };
     let version: Version = text(0)?
         .unwrap_or_default()
@@ -141,10 +193,18 @@ fn decode(contract: &Name, values: &[Option<&HeaderValue>; STAMPS]) -> Result<St
         Some("withdrawn") => Status::Withdrawn,
         _ => Status::Current,
     };
-    let instance = values[4].map(|value| super::text::plain(INSTANCE.as_str(), value)).transpose();
-    let since = text(5)?.and_then(|text| text.strip_prefix('@')?.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
-    let sunset = text(6)?.and_then(|text| httpdate::parse_http_date(text).ok()).and_then(|at| Timestamp::try_from(at).ok());
-    let link = text(7)?.and_then(|text| text.strip_prefix('<')?.split_once('>')).map(|(link, _)| link.to_owned());
+    let instance = values[4]
+        .map(|value| super::text::plain(INSTANCE.as_str(), value))
+        .transpose();
+    let since = text(5)?
+        .and_then(|text| text.strip_prefix('@')?.parse().ok())
+        .and_then(|at| Timestamp::from_second(at).ok());
+    let sunset = text(6)?
+        .and_then(|text| httpdate::parse_http_date(text).ok())
+        .and_then(|at| Timestamp::try_from(at).ok());
+    let link = text(7)?
+        .and_then(|text| text.strip_prefix('<')?.split_once('>'))
+        .map(|(link, _)| link.to_owned());
     Ok(Stamp {
         contract: contract.clone(),
         version,
@@ -153,11 +213,21 @@ fn decode(contract: &Name, values: &[Option<&HeaderValue>; STAMPS]) -> Result<St
         since: since.map(|at| at.to_string()),
         sunset: sunset.map(|at| at.to_string()),
         link,
-        offered: offer.versions().iter().map(|offered| offered.version.clone()).collect(),
-        instance: instance.map_err(|error| wrong(error.message()))?.map(Into::into),
+        offered: offer
+            .versions()
+            .iter()
+            .map(|offered| offered.version.clone())
+            .collect(),
+        instance: instance
+            .map_err(|error| wrong(error.message()))?
+            .map(Into::into),
     })
 }
 
 fn wrong(message: &str) -> Error {
-    Error::new(ErrorKind::Integrity, format!("the answer's version cannot be read: {message}")).dispatched_as(Dispatched::Yes)
+    Error::new(
+        ErrorKind::Integrity,
+        format!("the answer's version cannot be read: {message}"),
+    )
+    .dispatched_as(Dispatched::Yes)
 }

@@ -20,16 +20,22 @@ pub(crate) fn header_text(text: &str) -> HeaderValue {
 pub(crate) fn plain<'a>(name: &str, value: &'a HeaderValue) -> Result<Cow<'a, str>> {
     let text = visible(name, value)?;
     percent_decode_str(text).decode_utf8().map_err(|error| {
-        Error::new(ErrorKind::InvalidPayload, format!("header {name} is not percent-encoded UTF-8: {error}"))
-            .dispatched_as(Dispatched::No)
+        Error::new(
+            ErrorKind::InvalidPayload,
+            format!("header {name} is not percent-encoded UTF-8: {error}"),
+        )
+        .dispatched_as(Dispatched::No)
     })
 }
 
 /// The value as it was sent, which must be printable ASCII.
 pub(crate) fn visible<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str> {
     value.to_str().map_err(|_| {
-        Error::new(ErrorKind::InvalidPayload, format!("header {name} has bytes that are not printable ASCII: percent-encode them"))
-            .dispatched_as(Dispatched::No)
+        Error::new(
+            ErrorKind::InvalidPayload,
+            format!("header {name} has bytes that are not printable ASCII: percent-encode them"),
+        )
+        .dispatched_as(Dispatched::No)
     })
 }
 
@@ -39,7 +45,15 @@ mod tests {
 
     #[test]
     fn any_text_round_trips() {
-        for text in ["", "plain", "with space", "100%", "blå\n\0\"", "%41", "日本"] {
+        for text in [
+            "",
+            "plain",
+            "with space",
+            "100%",
+            "blå\n\0\"",
+            "%41",
+            "日本",
+        ] {
             let value = header_text(text);
             assert_eq!(plain("x", &value).unwrap(), text);
         }
@@ -53,6 +67,11 @@ mod tests {
             "header contract-meta-a has bytes that are not printable ASCII: percent-encode them"
         );
         let error = plain("contract-meta-a", &HeaderValue::from_static("%ff")).unwrap_err();
-        assert!(error.to_string().starts_with("header contract-meta-a is not percent-encoded UTF-8: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("header contract-meta-a is not percent-encoded UTF-8: "),
+            "{error}"
+        );
     }
 }

@@ -1,5 +1,11 @@
 //! A small `orders` contract in several versions, served by hand-written providers that count what they run.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
 
 pub mod raw;
 
@@ -11,9 +17,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use polywire_core::contract::schemars::JsonSchema;
-use polywire_core::contract::{Contract, ErrorCode, ErrorCodes, InteractionInfo, Name, Requirement};
+use polywire_core::contract::{
+    Contract, ErrorCode, ErrorCodes, InteractionInfo, Name, Requirement,
+};
 use polywire_core::{
-    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Publisher, Result, Service, Session, Transport, answer, codec,
+    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Publisher,
+    Result, Service, Session, Transport, answer, codec,
 };
 use polywire_http::{HttpConfig, HttpTransport};
 use serde::{Deserialize, Serialize};
@@ -36,7 +45,9 @@ pub struct Quote {
 #[schemars(crate = "polywire_core::contract::schemars")]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum OrdersError {
-    SoldOut { item: String },
+    SoldOut {
+        item: String,
+    },
     #[serde(other)]
     Unknown,
 }
@@ -88,7 +99,9 @@ impl Seen {
                 changed.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), reached).await.expect("the counter reaches the number in time");
+        tokio::time::timeout(Duration::from_secs(10), reached)
+            .await
+            .expect("the counter reaches the number in time");
     }
 }
 
@@ -101,7 +114,10 @@ pub struct Orders {
 
 impl Orders {
     pub fn new(version: &'static str) -> Self {
-        Self { contract: contract(version), seen: Arc::default() }
+        Self {
+            contract: contract(version),
+            seen: Arc::default(),
+        }
     }
 }
 
@@ -129,10 +145,18 @@ impl Provider for Orders {
                     self.seen.note(&self.seen.calls);
                     let quote: Quote = codec::decode(&body)?;
                     match quote.item.as_str() {
-                        "none" => answer::<Quote, _>(Err(OrdersError::SoldOut { item: quote.item })),
+                        "none" => {
+                            answer::<Quote, _>(Err(OrdersError::SoldOut { item: quote.item }))
+                        }
                         "panic" => panic!("asked to"),
-                        "large" => answer::<_, OrdersError>(Ok(Quote { item: quote.item, fill: "x".repeat(2000) })),
-                        "version" => answer::<_, OrdersError>(Ok(Quote { item: cx.version().to_string(), fill: String::new() })),
+                        "large" => answer::<_, OrdersError>(Ok(Quote {
+                            item: quote.item,
+                            fill: "x".repeat(2000),
+                        })),
+                        "version" => answer::<_, OrdersError>(Ok(Quote {
+                            item: cx.version().to_string(),
+                            fill: String::new(),
+                        })),
                         "context" => {
                             let fill = format!(
                                 "{:?} {:?} {:?} {:?} {}",
@@ -142,7 +166,10 @@ impl Provider for Orders {
                                 cx.metadata().get("tenant"),
                                 cx.trace().map(ToString::to_string).unwrap_or_default()
                             );
-                            answer::<_, OrdersError>(Ok(Quote { item: "context".to_owned(), fill }))
+                            answer::<_, OrdersError>(Ok(Quote {
+                                item: "context".to_owned(),
+                                fill,
+                            }))
                         }
                         "wait" => {
                             let guard = Guard(&self.seen);
@@ -164,7 +191,10 @@ impl Provider for Orders {
                     }
                     answer::<(), OrdersError>(Ok(()))
                 }
-                other => Err(Error::new(ErrorKind::Unsupported, format!("no interaction {other}"))),
+                other => Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("no interaction {other}"),
+                )),
             }
         }
         .boxed()
@@ -190,17 +220,29 @@ pub struct Served {
 
 impl Served {
     pub fn publisher(&self, version: &'static str) -> Publisher {
-        Publisher::new(self.channel.clone(), &self.service, &contract(version), Duration::from_secs(5)).unwrap()
+        Publisher::new(
+            self.channel.clone(),
+            &self.service,
+            &contract(version),
+            Duration::from_secs(5),
+        )
+        .unwrap()
     }
 
     /// Publishes a quote as `shipped`.
     pub async fn ship(&self, version: &'static str, item: &str) {
-        self.publisher(version).publish_bytes(SHIPPED, codec::encode(&quote(item)).unwrap()).await.unwrap();
+        self.publisher(version)
+            .publish_bytes(SHIPPED, codec::encode(&quote(item)).unwrap())
+            .await
+            .unwrap();
     }
 }
 
 pub fn local() -> HttpConfig {
-    HttpConfig { listen: Some(([127, 0, 0, 1], 0).into()), ..HttpConfig::default() }
+    HttpConfig {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        ..HttpConfig::default()
+    }
 }
 
 pub async fn serve(version: &'static str) -> Served {
@@ -210,7 +252,12 @@ pub async fn serve(version: &'static str) -> Served {
 pub async fn serve_with(version: &'static str, config: HttpConfig) -> Served {
     let orders = Orders::new(version);
     let seen = orders.seen.clone();
-    serve_service(Service::new(orders).unwrap().with_instance(version), seen, config).await
+    serve_service(
+        Service::new(orders).unwrap().with_instance(version),
+        seen,
+        config,
+    )
+    .await
 }
 
 pub async fn serve_service(service: Service, seen: Arc<Seen>, config: HttpConfig) -> Served {
@@ -219,15 +266,28 @@ pub async fn serve_service(service: Service, seen: Arc<Seen>, config: HttpConfig
     let service = Arc::new(service);
     channel.serve(service.clone()).await.unwrap();
     let address = transport.local_address().await.unwrap();
-    Served { transport, channel, service, seen, address }
+    Served {
+        transport,
+        channel,
+        service,
+        seen,
+        address,
+    }
 }
 
 pub fn consumer_config(address: std::net::SocketAddr) -> HttpConfig {
-    HttpConfig { urls: vec![format!("http://{address}").parse().unwrap()], ..HttpConfig::default() }
+    HttpConfig {
+        urls: vec![format!("http://{address}").parse().unwrap()],
+        ..HttpConfig::default()
+    }
 }
 
 pub async fn consumer(config: HttpConfig) -> Arc<dyn Channel> {
-    HttpTransport::new(config, false).unwrap().channel("orders").await.unwrap()
+    HttpTransport::new(config, false)
+        .unwrap()
+        .channel("orders")
+        .await
+        .unwrap()
 }
 
 /// A session generated from a version, requiring a range.
@@ -241,5 +301,8 @@ pub fn session_over(channel: Arc<dyn Channel>, version: &'static str, range: &st
 }
 
 pub fn quote(item: &str) -> Quote {
-    Quote { item: item.to_owned(), fill: String::new() }
+    Quote {
+        item: item.to_owned(),
+        fill: String::new(),
+    }
 }

@@ -84,7 +84,7 @@ fn authenticator(algorithms: &[Algorithm]) -> JwtAuthenticator {
 }
 
 fn head() -> Head {
-    message(Kind::Operation).head
+    *message(Kind::Operation).head
 }
 
 fn ask(authenticator: &JwtAuthenticator, token: &str) -> Result<Caller> {

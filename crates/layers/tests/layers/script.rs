@@ -87,7 +87,7 @@ impl Script {
     }
 
     async fn play(&self, message: Message) -> Result<Reply> {
-        self.seen.lock().push((message.head, Instant::now()));
+        self.seen.lock().push((*message.head, Instant::now()));
         let step = self.steps.lock().pop_front().unwrap_or(Step::Answer);
         let outcome = match step {
             Step::Answer => Outcome::Done,
@@ -125,10 +125,7 @@ fn stamp() -> Arc<Stamp> {
 }
 
 pub(crate) fn message(kind: Kind) -> Message {
-    Message {
-        head: Head::new(kind, ORDERS, QUOTE),
-        body: Bytes::from_static(b"{}"),
-    }
+    Message::new(Head::new(kind, ORDERS, QUOTE), Bytes::from_static(b"{}"))
 }
 
 #[async_trait]

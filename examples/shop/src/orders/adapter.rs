@@ -11,7 +11,11 @@ use crate::v2::{self, Basket, Line};
 pub(super) struct OneOverTwo<T>(pub(super) Arc<T>);
 
 impl<T: v2::Orders> v1::Orders for OneOverTwo<T> {
-    async fn quote(&self, cx: &Context, request: v1::QuoteRequest) -> Result<v1::Quote, OrdersError> {
+    async fn quote(
+        &self,
+        cx: &Context,
+        request: v1::QuoteRequest,
+    ) -> Result<v1::Quote, OrdersError> {
         let basket = basket(request.article, request.quantity);
         self.0.quote(cx, basket).await.map(Into::into)
     }
@@ -45,7 +49,9 @@ fn basket(article: String, quantity: u32) -> Basket {
 
 impl From<v2::Quote> for v1::Quote {
     fn from(quote: v2::Quote) -> Self {
-        Self { total_cents: quote.total.cents }
+        Self {
+            total_cents: quote.total.cents,
+        }
     }
 }
 

@@ -18,13 +18,18 @@ const ARTICLES: [(&str, u64); 8] = [
 pub(super) fn total(basket: &Basket) -> Result<Money, OrdersError> {
     let prices = basket.lines.iter().map(price);
     let cents = prices.sum::<Result<u64, _>>()?;
-    Ok(Money { cents, currency: Currency::Eur })
+    Ok(Money {
+        cents,
+        currency: Currency::Eur,
+    })
 }
 
 fn price(line: &Line) -> Result<u64, OrdersError> {
     let article = ARTICLES.iter().find(|(name, _)| *name == line.article);
     match article {
         Some((_, cents)) => Ok(cents * u64::from(line.quantity)),
-        None => Err(OrdersError::UnknownArticle { article: line.article.clone() }),
+        None => Err(OrdersError::UnknownArticle {
+            article: line.article.clone(),
+        }),
     }
 }

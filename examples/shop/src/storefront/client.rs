@@ -47,11 +47,20 @@ impl Client {
         match self {
             Self::One(orders) => {
                 let (article, quantity) = (row.article.clone(), row.quantity);
-                let order = v1::Order { number, customer, article, quantity };
+                let order = v1::Order {
+                    number,
+                    customer,
+                    article,
+                    quantity,
+                };
                 Ok(orders.place(order).await?.total_cents)
             }
             Self::Two(orders) => {
-                let order = v2::Order { number, customer, basket: basket(row) };
+                let order = v2::Order {
+                    number,
+                    customer,
+                    basket: basket(row),
+                };
                 Ok(orders.place(order).await?.total.cents)
             }
         }
@@ -92,11 +101,15 @@ impl Client {
             Self::One(orders) => orders.session(),
             Self::Two(orders) => orders.session(),
         };
-        session.agreement().map(|agreement| agreement.version.clone())
+        session
+            .agreement()
+            .map(|agreement| agreement.version.clone())
     }
 }
 
 fn basket(row: &Row) -> Basket {
     let (article, quantity) = (row.article.clone(), row.quantity);
-    Basket { lines: vec![Line { article, quantity }] }
+    Basket {
+        lines: vec![Line { article, quantity }],
+    }
 }

@@ -21,15 +21,27 @@ impl Progress {
         if self.epoch.is_empty() {
             return None;
         }
-        let position = self.open.first().or(self.again.first()).map_or(self.highest, |first| first.saturating_sub(1).min(self.highest));
+        let position = self
+            .open
+            .first()
+            .or(self.again.first())
+            .map_or(self.highest, |first| {
+                first.saturating_sub(1).min(self.highest)
+            });
         Some(format!("{}-{position}", self.epoch))
     }
 
     /// A stream begins at an id.
     pub(super) fn begin(&mut self, id: &str) {
-        let Some((epoch, position)) = parse(id) else { return };
+        let Some((epoch, position)) = parse(id) else {
+            return;
+        };
         if self.epoch != epoch {
-            *self = Self { epoch: epoch.to_owned(), highest: position, ..Self::default() };
+            *self = Self {
+                epoch: epoch.to_owned(),
+                highest: position,
+                ..Self::default()
+            };
         }
         self.again.append(&mut self.open);
         self.repeats = self.highest;
@@ -37,8 +49,13 @@ impl Progress {
 
     /// An event arrives; `false` when it was settled before the last connection broke.
     pub(super) fn arrive(&mut self, id: &str) -> bool {
-        let Some((_, position)) = parse(id) else { return true };
-        if position <= self.repeats && !self.again.remove(&position) && !self.open.contains(&position) {
+        let Some((_, position)) = parse(id) else {
+            return true;
+        };
+        if position <= self.repeats
+            && !self.again.remove(&position)
+            && !self.open.contains(&position)
+        {
             return false;
         }
         self.highest = self.highest.max(position);

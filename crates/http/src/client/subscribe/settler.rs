@@ -10,7 +10,7 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use parking_lot::Mutex;
 use polywire_core::{Dispatched, Error, ErrorKind, Result, Settle, Token, Verdict};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::progress::Progress;
@@ -27,6 +27,8 @@ pub(super) struct Ticket {
     pub(super) event_id: String,
     pub(super) progress: Arc<Mutex<Progress>>,
     pub(super) settler: mpsc::UnboundedSender<Order>,
+    /// Its place among the deliveries that the subscriber may hold; only held.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 /// What a settler is asked to tell. There is at most one per delivery, so the prefetch bounds their queue.
@@ -43,8 +45,11 @@ impl Settle for Ticket {
             let is_final = !matches!(verdict, Verdict::Retry { .. });
             let (tell, told) = oneshot::channel();
             // A settler that is gone drops the sender, which is seen below.
-            let _ = self.settler.send(Order::Settle(self.delivery, Some(verdict), Some(tell)));
-            told.await.unwrap_or_else(|_| Err(lost("the stream it came from has ended")))?;
+            let _ = self
+                .settler
+                .send(Order::Settle(self.delivery, Some(verdict), Some(tell)));
+            told.await
+                .unwrap_or_else(|_| Err(lost("the stream it came from has ended")))?;
             if is_final {
                 self.progress.lock().settle(&self.event_id);
             }
@@ -86,13 +91,19 @@ pub(super) async fn run(member: Member, mut orders: mpsc::UnboundedReceiver<Orde
 }
 
 async fn tell(member: &Member, batch: Vec<Order>) {
-    let mut request = Settlements { member: member.id.clone(), leave: false, settlements: Vec::with_capacity(batch.len()) };
+    let mut request = Settlements {
+        member: member.id.clone(),
+        leave: false,
+        settlements: Vec::with_capacity(batch.len()),
+    };
     let mut waiting = Vec::with_capacity(batch.len());
     for order in batch {
         match order {
             Order::Leave => request.leave = true,
             Order::Settle(delivery, verdict, tell) => {
-                request.settlements.push(Settlement::new(delivery, verdict.as_ref()));
+                request
+                    .settlements
+                    .push(Settlement::new(delivery, verdict.as_ref()));
                 waiting.extend(tell.map(|tell| (delivery, tell)));
             }
         }
@@ -102,7 +113,11 @@ async fn tell(member: &Member, batch: Vec<Order>) {
     for (delivery, tell) in waiting {
         let result = match &answer {
             Err(error) => Err(error.clone()),
-            Ok(settled) => match settled.failed.iter().find(|failed| failed.delivery.parse() == Ok(delivery)) {
+            Ok(settled) => match settled
+                .failed
+                .iter()
+                .find(|failed| failed.delivery.parse() == Ok(delivery))
+            {
                 Some(failed) => Err(lost(&failed.reason)),
                 None => Ok(()),
             },
@@ -114,7 +129,9 @@ async fn tell(member: &Member, batch: Vec<Order>) {
 
 impl Member {
     async fn post(&self, settlements: &Settlements) -> Result<Settled> {
-        let json = serde_json::to_vec(settlements).map_err(|error| Error::new(ErrorKind::Internal, "settlements have no JSON form").caused_by(error))?;
+        let json = serde_json::to_vec(settlements).map_err(|error| {
+            Error::new(ErrorKind::Internal, "settlements have no JSON form").caused_by(error)
+        })?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(CONTENT_TYPE, JSON);
         if let Some(token) = &self.token {
@@ -124,15 +141,32 @@ impl Member {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = headers;
-        let answer = self.client.exchange(request, self.uri.clone(), false, self.client.max_payload).await?;
+        let answer = self
+            .client
+            .exchange(request, self.uri.clone(), false, self.client.max_payload)
+            .await?;
         if answer.status != StatusCode::OK {
             let error = refusal(&answer);
-            return Err(if error.kind() == ErrorKind::Unroutable { lost(error.message()) } else { error });
+            return Err(if error.kind() == ErrorKind::Unroutable {
+                lost(error.message())
+            } else {
+                error
+            });
         }
-        serde_json::from_slice(&answer.body).map_err(|error| Error::new(ErrorKind::Integrity, "the answer to settlements cannot be read").caused_by(error))
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            Error::new(
+                ErrorKind::Integrity,
+                "the answer to settlements cannot be read",
+            )
+            .caused_by(error)
+        })
     }
 }
 
 fn lost(why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the delivery cannot be settled and will come again: {why}")).dispatched_as(Dispatched::No)
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the delivery cannot be settled and will come again: {why}"),
+    )
+    .dispatched_as(Dispatched::No)
 }

@@ -53,13 +53,25 @@ impl Protocols {
             Protocol::Http1 => builder.http1_only(),
             Protocol::Http2 => builder.http2_only(),
         };
-        Self { builder, handshake: limits.header_timeout }
+        Self {
+            builder,
+            handshake: limits.header_timeout,
+        }
     }
 }
 
-pub(super) async fn serve(stream: TcpStream, server: Arc<Server>, protocols: &Protocols, tls: Option<TlsAcceptor>, entered: Entered) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    server: Arc<Server>,
+    protocols: &Protocols,
+    tls: Option<TlsAcceptor>,
+    entered: Entered,
+) {
     let activity = entered.activity.clone();
-    let counted = Counted { io: stream, activity: activity.clone() };
+    let counted = Counted {
+        io: stream,
+        activity: activity.clone(),
+    };
     match tls {
         None => speak(counted, activity, server, protocols).await,
         Some(tls) => match timeout(protocols.handshake, tls.accept(counted)).await {
@@ -76,13 +88,20 @@ where
 {
     let watched = activity.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (server, busy) = (server.clone(), activity.begin(request.version() >= Version::HTTP_2));
+        let (server, busy) = (
+            server.clone(),
+            activity.begin(request.version() >= Version::HTTP_2),
+        );
         async move {
             let answer = server.handle(request).await;
             Ok::<_, Infallible>(answer.map(|body| body.until(busy)))
         }
     });
-    let mut connection = pin!(protocols.builder.serve_connection(TokioIo::new(io), service));
+    let mut connection = pin!(
+        protocols
+            .builder
+            .serve_connection(TokioIo::new(io), service)
+    );
     let mut finishing = false;
     poll_fn(|cx| {
         watched.waker.register(cx.waker());
@@ -110,7 +129,11 @@ struct Counted {
 }
 
 impl AsyncRead for Counted {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
         let read = (buffer.filled().len() - before) as u64;
@@ -122,11 +145,19 @@ impl AsyncRead for Counted {
 }
 
 impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write_vectored(cx, slices)
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::Server;
 use crate::config::Protocol;
@@ -24,9 +24,10 @@ use watch::Connections;
 
 /// How long connections get to finish by themselves when the listener stops.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long connections stay open after draining.
+const LINGER: Duration = Duration::from_millis(250);
 /// The pause after an error of `accept`, such as no file descriptor being left.
 const PAUSE: Duration = Duration::from_millis(50);
-
 
 /// A listener that runs until it is stopped or dropped.
 #[derive(Debug)]
@@ -35,7 +36,13 @@ pub(super) struct Listener {
     connections: Arc<Connections>,
     accepting: JoinHandle<()>,
     stop: CancellationToken,
-    _guard: DropGuard,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.connections.finish();
+    }
 }
 
 impl Listener {
@@ -43,18 +50,44 @@ impl Listener {
     ///
     /// # Errors
     /// `Config` naming the address when it cannot be bound.
-    pub(super) async fn start(server: Arc<Server>, at: SocketAddr, protocol: Protocol, tls: Option<TlsAcceptor>) -> Result<Self> {
+    pub(super) async fn start(
+        server: Arc<Server>,
+        at: SocketAddr,
+        protocol: Protocol,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Self> {
         let cannot = |error: io::Error| {
-            Error::new(ErrorKind::Config, format!("cannot listen on {at}: {error}; choose a free address, or port 0 for any")).caused_by(error)
+            Error::new(
+                ErrorKind::Config,
+                format!("cannot listen on {at}: {error}; choose a free address, or port 0 for any"),
+            )
+            .caused_by(error)
         };
         let socket = TcpListener::bind(at).await.map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
         let (stop, connections) = (CancellationToken::new(), Arc::new(Connections::default()));
         let protocols = Arc::new(Protocols::new(&server.limits, protocol));
-        tokio::spawn(watch::look_after(Arc::downgrade(&connections), server.limits.header_timeout, server.limits.idle_timeout, stop.clone()));
-        let accepting = tokio::spawn(accept(socket, server, protocols, tls, connections.clone(), stop.clone()));
+        tokio::spawn(watch::look_after(
+            Arc::downgrade(&connections),
+            server.limits.header_timeout,
+            server.limits.idle_timeout,
+            stop.clone(),
+        ));
+        let accepting = tokio::spawn(accept(
+            socket,
+            server,
+            protocols,
+            tls,
+            connections.clone(),
+            stop.clone(),
+        ));
         tracing::info!(%address, "listening");
-        Ok(Self { address, connections, accepting, _guard: stop.clone().drop_guard(), stop })
+        Ok(Self {
+            address,
+            connections,
+            accepting,
+            stop,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -62,10 +95,16 @@ impl Listener {
     }
 
     /// Accepts nothing more, lets connections finish what they do, and cuts those that do not.
-    pub(super) async fn stop(self) {
+    ///
+    /// After draining, connections get a moment in which a request on them is still refused properly: a client that is
+    /// just about to use one would not know whether its request was handled.
+    pub(super) async fn stop(mut self, drained: bool) {
         self.stop.cancel();
         // It ends by itself; a panic in it is logged by the runtime.
-        let _ = self.accepting.await;
+        let _ = (&mut self.accepting).await;
+        if drained {
+            let _ = timeout(LINGER, self.connections.emptied()).await;
+        }
         self.connections.finish();
         if timeout(PATIENCE, self.connections.emptied()).await.is_err() {
             self.connections.cut();
@@ -82,7 +121,9 @@ async fn accept(
     connections: Arc<Connections>,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(server.limits.max_connections.min(Semaphore::MAX_PERMITS)));
+    let places = Arc::new(Semaphore::new(
+        server.limits.max_connections.min(Semaphore::MAX_PERMITS),
+    ));
     loop {
         let accepted = async {
             let place = places.clone().acquire_owned().await.ok()?;
@@ -116,6 +157,4 @@ async fn accept(
             drop(place);
         });
     }
-    // Whoever is dropped without being stopped still lets go of its connections.
-    connections.finish();
 }

@@ -46,7 +46,8 @@ impl Activity {
     pub(in crate::server) fn begin(self: &Arc<Self>, http2: bool) -> Busy {
         self.busy.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.mark.store(self.read.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.mark
+            .store(self.read.load(Ordering::Relaxed), Ordering::Relaxed);
         if http2 {
             self.http2.store(true, Ordering::Relaxed);
         }
@@ -74,7 +75,9 @@ pub(crate) struct Busy(Arc<Activity>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.mark.store(self.0.read.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.0
+            .mark
+            .store(self.0.read.load(Ordering::Relaxed), Ordering::Relaxed);
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -109,14 +112,27 @@ pub(super) struct Entered {
 
 impl Connections {
     pub(super) fn enter(self: &Arc<Self>) -> Entered {
-        let (id, activity) = (self.ids.fetch_add(1, Ordering::Relaxed), Arc::new(Activity::default()));
+        let (id, activity) = (
+            self.ids.fetch_add(1, Ordering::Relaxed),
+            Arc::new(Activity::default()),
+        );
         let now = Instant::now();
-        let watched = Watched { activity: activity.clone(), requests: 0, quiet_since: now, partial_since: Some(now), finishing_since: None };
+        let watched = Watched {
+            activity: activity.clone(),
+            requests: 0,
+            quiet_since: now,
+            partial_since: Some(now),
+            finishing_since: None,
+        };
         self.all.lock().insert(id, watched);
         if self.finishing.load(Ordering::Acquire) {
             activity.tell(FINISH);
         }
-        Entered { connections: self.clone(), id, activity }
+        Entered {
+            connections: self.clone(),
+            id,
+            activity,
+        }
     }
 
     pub(super) fn finish(&self) {
@@ -173,7 +189,8 @@ impl Watched {
         }
         // On HTTP/2 what is read between requests may be pings; before the first request anything is its head.
         let partial = requests == 0
-            || !activity.http2.load(Ordering::Relaxed) && activity.read.load(Ordering::Relaxed) > activity.mark.load(Ordering::Relaxed);
+            || !activity.http2.load(Ordering::Relaxed)
+                && activity.read.load(Ordering::Relaxed) > activity.mark.load(Ordering::Relaxed);
         if partial {
             let since = *self.partial_since.get_or_insert(now);
             if now - since >= head {
@@ -193,7 +210,12 @@ impl Watched {
 }
 
 /// Looks at all connections from time to time, until they are let go of.
-pub(super) async fn look_after(connections: Weak<Connections>, head: Duration, idle: Duration, stop: CancellationToken) {
+pub(super) async fn look_after(
+    connections: Weak<Connections>,
+    head: Duration,
+    idle: Duration,
+    stop: CancellationToken,
+) {
     let period = (head.min(idle) / 2).clamp(Duration::from_millis(10), Duration::from_secs(5));
     let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

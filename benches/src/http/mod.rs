@@ -1,0 +1,12 @@
+//! One unary call over loopback, by three contenders in alternating rounds.
+
+pub mod axum_reqwest;
+mod child;
+mod compare;
+mod load;
+pub mod polywire;
+pub mod tonic;
+
+pub use child::serve;
+pub use compare::{Case, Contender, Plan, compare};
+pub use load::{Load, Sample};

@@ -1,0 +1,13 @@
+//! What Polywire costs beside what it replaces.
+//!
+//! `cargo run --release -p polywire-benches -- [memory|http|all] [--quick]` prints tables and writes
+//! `benches/RESULTS.md`; `cargo bench -p polywire-benches` runs the memory call under criterion.
+
+pub mod contract;
+pub mod cpu;
+pub mod http;
+pub mod machine;
+pub mod memory;
+pub mod payload;
+pub mod report;
+pub mod stats;

@@ -1,0 +1,124 @@
+//! Measures, prints and writes `benches/RESULTS.md`.
+
+use std::error::Error;
+use std::fs;
+use std::io::{Write as _, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use polywire_benches::http::{Contender, Plan, compare, serve};
+use polywire_benches::{machine, memory, report};
+
+/// What Polywire costs beside what it replaces.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = What::All)]
+    what: What,
+    /// Fewer and shorter rounds, under a minute in all; nothing is written.
+    #[arg(long)]
+    quick: bool,
+    #[command(subcommand)]
+    command: Option<Hidden>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    Memory,
+    Http,
+    All,
+}
+
+#[derive(Debug, Subcommand)]
+enum Hidden {
+    /// The server of one contender, started by the measuring process.
+    #[command(hide = true)]
+    Serve {
+        #[arg(value_enum)]
+        contender: Contender,
+    },
+    /// Only memory calls, or only their encoding, a fixed number of times: for counting instructions under a profiler.
+    #[command(hide = true)]
+    Repeat {
+        #[arg(value_enum)]
+        what: memory::Part,
+        times: u32,
+        bytes: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One worker for every contender and on both ends, so that each end has one processor of two.
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    match arguments.command {
+        Some(Hidden::Serve { contender }) => runtime.block_on(async {
+            tokio::spawn(async move { serve(contender).await.map_err(|error| error.to_string()) })
+                .await?
+                .map_err(Into::into)
+        }),
+        Some(Hidden::Repeat { what, times, bytes }) => {
+            runtime.block_on(memory::repeat(what, times, bytes))
+        }
+        None => runtime.block_on(measure(arguments)),
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut out = stdout();
+    let mut sections = Vec::new();
+    if arguments.what != What::Http {
+        let time = Duration::from_millis(if arguments.quick { 1500 } else { 5000 });
+        let mut figures = Vec::new();
+        for bytes in [256, 4096] {
+            figures.push(memory::measure(bytes, time).await?);
+        }
+        let section = format!("## Memory\n\n{}", report::memory_table(&figures));
+        writeln!(out, "{section}\n")?;
+        sections.push(section);
+    }
+    if arguments.what != What::Memory {
+        let plan = plan(arguments.quick);
+        let progress = |bytes, concurrency| {
+            let _ = writeln!(stderr(), "{bytes} B, {concurrency} callers ...");
+        };
+        let cases = compare(&plan, progress).await?;
+        let section = format!(
+            "## HTTP\n\n{}\n\n{}",
+            report::http_table(&cases),
+            report::http_notes(&plan, &cases)
+        );
+        writeln!(out, "{section}")?;
+        sections.push(section);
+    }
+    if !arguments.quick && arguments.what == What::All {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+        fs::write(&path, report::page(&machine::facts(), &sections))?;
+        writeln!(out, "\nwrote {}", path.display())?;
+    }
+    Ok(())
+}
+
+fn plan(quick: bool) -> Plan {
+    Plan {
+        sizes: vec![256, 4096],
+        concurrency: vec![1, 16, 64],
+        rounds: if quick { 5 } else { 9 },
+        turn: Duration::from_millis(if quick { 400 } else { 1200 }),
+    }
+}

@@ -1,0 +1,129 @@
+//! The tables, on the terminal and in `RESULTS.md`.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
+
+use crate::http::{Case, Contender, Plan, Sample};
+use crate::memory::Figures;
+use crate::stats::{median, paired_ratio};
+
+/// The memory call beside its promises.
+#[must_use]
+pub fn memory_table(figures: &[Figures]) -> String {
+    let mut table = table(&["payload B", "typed call ns", "encoding ns", "overhead ns"]);
+    for one in figures {
+        table.add_row(row([
+            one.bytes.to_string(),
+            format!("{:.0}", one.call),
+            format!("{:.0}", one.encoding),
+            format!("{:.0}", one.overhead),
+        ]));
+    }
+    table.to_string()
+}
+
+/// The unary calls over loopback: medians of all rounds, and medians of the ratios within a round.
+#[must_use]
+pub fn http_table(cases: &[Case]) -> String {
+    let mut table = table(&[
+        "payload B",
+        "callers",
+        "contender",
+        "calls/s",
+        "p50 us",
+        "p99 us",
+        "CPU us/call",
+        "client + server",
+        "calls/s ratio",
+        "CPU ratio",
+    ]);
+    for case in cases {
+        let Some((_, base)) = case.samples.first() else {
+            continue;
+        };
+        for (contender, samples) in &case.samples {
+            let of =
+                |value: fn(&Sample) -> f64| -> Vec<f64> { samples.iter().map(value).collect() };
+            let middle = |value| median(&of(value));
+            let ratio = |value: fn(&Sample) -> f64| {
+                let base: Vec<f64> = base.iter().map(value).collect();
+                paired_ratio(&of(value), &base)
+            };
+            table.add_row(row([
+                case.bytes.to_string(),
+                case.concurrency.to_string(),
+                contender.name().to_owned(),
+                format!("{:.0}", middle(|one| one.rate)),
+                format!("{:.0}", middle(|one| one.p50)),
+                format!("{:.0}", middle(|one| one.p99)),
+                format!("{:.1}", middle(Sample::cpu)),
+                format!(
+                    "{:.1} + {:.1}",
+                    middle(|one| one.client_cpu),
+                    middle(|one| one.server_cpu)
+                ),
+                format!("{:.2}", ratio(|one| one.rate)),
+                format!("{:.2}", ratio(Sample::cpu)),
+            ]));
+        }
+    }
+    table.to_string()
+}
+
+/// How the rounds were made and how quiet the machine was, for the reader of the table.
+#[must_use]
+pub fn http_notes(plan: &Plan, cases: &[Case]) -> String {
+    let others: Vec<f64> = cases
+        .iter()
+        .flat_map(|case| &case.samples)
+        .flat_map(|(_, samples)| samples.iter().map(|one| one.others))
+        .collect();
+    format!(
+        "{} rounds of {:.1} s per contender, in turn. Each server is a process of its own; every client and every server runs on a tokio \
+         runtime with one worker thread; loopback, keep-alive, no delay on both ends. Ratios are to {} and paired within a round: above 1 \
+         is better for calls/s, below 1 for CPU. Other processes used {:.0} % of the machine (median of the rounds).",
+        plan.rounds,
+        plan.turn.as_secs_f64(),
+        Contender::ALL[0].name(),
+        median(&others) * 100.0,
+    )
+}
+
+/// The page of results.
+#[must_use]
+pub fn page(facts: &[(&'static str, String)], sections: &[String]) -> String {
+    let mut page = String::from(
+        "# Results\n\nWritten by `cargo run --release -p polywire-benches`; do not edit.\n\n",
+    );
+    for (name, value) in facts {
+        let _ = writeln!(page, "- {name}: {value}");
+    }
+    for section in sections {
+        let _ = write!(page, "\n{section}\n");
+    }
+    page
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(header.iter().copied());
+    table
+}
+
+fn row<const N: usize>(cells: [String; N]) -> Vec<Cell> {
+    let mut right = false;
+    cells
+        .into_iter()
+        .map(|text| {
+            right = text.starts_with(|first: char| first.is_ascii_digit());
+            let side = if right {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            };
+            Cell::new(text).set_alignment(side)
+        })
+        .collect()
+}
