@@ -1,15 +1,20 @@
 //! What the channels of one transport share: two connections, what is declared on them, and the ways to publish.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use polywire_core::{Error, ErrorKind, Result};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::client::{Calls, Floors};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
+use crate::consume::Pending;
 use crate::publish::{Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark};
 use crate::topology::{Declaration, Plans, Topology};
+
+/// How long the last acks may take when everything closes.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// One connection to publish and one to consume, so that a broker that stops reading publishes still gets acks.
 pub(crate) struct Broker {
@@ -24,6 +29,7 @@ pub(crate) struct Broker {
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
     pub(crate) floors: Floors,
+    pub(crate) acks: Pending,
 }
 
 /// What makes the things that a message needs at the broker.
@@ -48,6 +54,7 @@ impl Broker {
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
             floors: Floors::default(),
+            acks: Pending::default(),
             published: Topology::default(),
             consumed: Topology::default(),
             publishing,
@@ -171,6 +178,8 @@ impl Broker {
     }
 
     pub(crate) async fn close(&self) {
+        // A lost ack is only a message that comes again.
+        let _ = timeout(FLUSH, self.acks.flush()).await;
         futures_util::join!(self.publishing.close(), self.consuming.close());
     }
 }

@@ -32,7 +32,9 @@ pub struct AmqpChannel {
     broker: Arc<Broker>,
     capability: Capability,
     state: AtomicU8,
+    /// Draining ends subscriptions, closing everything; the latter is the former's parent.
     closing: CancellationToken,
+    draining: CancellationToken,
     gone: Arc<Gone>,
     stamps: Stamps,
     shelves: Arc<Shelves>,
@@ -41,12 +43,14 @@ pub struct AmqpChannel {
 
 impl AmqpChannel {
     pub(crate) fn new(broker: Arc<Broker>) -> Self {
+        let closing = CancellationToken::new();
         Self {
             capability: broker.config.capability(),
             shelves: Arc::new(Shelves::new(broker.clone())),
             broker,
             state: AtomicU8::new(OPEN),
-            closing: CancellationToken::new(),
+            draining: closing.child_token(),
+            closing,
             gone: Arc::default(),
             stamps: Stamps::default(),
             serving: tokio::sync::Mutex::default(),
@@ -133,7 +137,7 @@ impl Channel for AmqpChannel {
         let joined = client::subscribe(
             self.broker.clone(),
             self.gone.clone(),
-            self.closing.clone(),
+            self.draining.clone(),
             subscription,
         );
         let (deliveries, origin) = self.until_closed(joined).await?;
@@ -163,13 +167,17 @@ impl Channel for AmqpChannel {
         let _ = self
             .state
             .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
-        let mut serving = self.serving.lock().await;
-        for (_, one) in serving.drain() {
-            let service = one.service().clone();
-            one.stop().await;
-            service.drain().await;
-        }
-        Ok(())
+        self.draining.cancel();
+        self.until_closed(async {
+            let mut serving = self.serving.lock().await;
+            for (_, one) in serving.drain() {
+                let service = one.service().clone();
+                one.stop().await;
+                service.drain().await;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn close(&self) -> Result<()> {

@@ -8,6 +8,6 @@ mod subscribe;
 
 pub(crate) use calls::{Answer, Calls};
 pub(crate) use floors::Floors;
-pub(crate) use offers::{ASK, ask, ask_all};
+pub(crate) use offers::{ASK, JOIN, ask, ask_all, offer_question};
 pub(crate) use request::{CANCEL, call, publish, send};
 pub(crate) use subscribe::subscribe;

@@ -4,6 +4,6 @@ mod acks;
 mod settle;
 mod source;
 
-pub(crate) use acks::Acks;
+pub(crate) use acks::{Acks, Pending};
 pub(crate) use settle::{Origin, Settler, Taken};
 pub(crate) use source::{Gone, Plan, Source, Work};

@@ -16,8 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::Broker;
 use crate::consume::{Gone, Plan, Source};
 use crate::topology::{Floor, served};
+use crate::wire::Requirements;
 
 use running::Running;
+
+/// How many calls beyond those that may run are taken, to be refused at once.
+const RESERVE: usize = 16;
 
 /// A service that can be reached. Stop it to finish what runs; dropping it takes nothing more.
 pub(crate) struct Serving {
@@ -54,7 +58,7 @@ impl Serving {
         let control = control::source(&broker, &gone, service.name()).await?;
         if has(&service, Kind::Operation) {
             let plans = plans(&broker, service.name(), &floors, Kind::Operation)?;
-            let prefetch = service.limits().max_in_flight as usize;
+            let prefetch = (service.limits().max_in_flight as usize).saturating_add(RESERVE);
             let mut source = Source::new(broker.clone(), gone, plans, prefetch);
             source.attach().await?;
             pumps.push(tokio::spawn(calls::pump(
@@ -64,11 +68,15 @@ impl Serving {
             )));
         }
         // Last: who gets an offer can be sure that the queues are there.
-        pumps.push(tokio::spawn(control::pump(
-            control,
+        let answering = control::Control {
             broker,
-            service.clone(),
+            service: service.clone(),
             running,
+            requirements: Requirements::default(),
+        };
+        pumps.push(tokio::spawn(control::pump(
+            answering,
+            control,
             stop.clone(),
         )));
         Ok(Self {

@@ -1,12 +1,14 @@
 //! How a message looks as AMQP properties and headers, the same for both ends. Nothing a peer writes is trusted.
 
 mod head;
+mod question;
 mod reply;
 mod stamp;
 mod table;
 
 pub(crate) use head::{Expected, Requirements, read_head, write_event, write_request};
-pub(crate) use reply::{read_reply, write_problem, write_reply};
+pub(crate) use question::{read_question, write_question};
+pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
 pub(crate) use table::{Headers, attempts, returns};
 
@@ -35,7 +37,9 @@ pub(crate) mod names {
     pub(crate) const TRACESTATE: &str = "tracestate";
     /// The prefix of metadata entries; the rest is the entry's key.
     pub(crate) const META: &str = "contract-meta-";
-    /// Why, when and for whom a message was set aside, and when it first failed (RFC 3339 in milliseconds since 1970).
+    /// The event that a question about a subscription is about.
+    pub(crate) const EVENT_NAME: &str = "contract-event";
+    /// Why, when and for whom a message was set aside, and when it first failed, in milliseconds since 1970.
     pub(crate) const REASON: &str = "contract-reason";
     pub(crate) const GROUP: &str = "contract-group";
     pub(crate) const FIRST_FAILURE: &str = "contract-first-failure";

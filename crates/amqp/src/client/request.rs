@@ -10,7 +10,7 @@ use polywire_core::{Error, ErrorKind, Message, Receipt, Reply, Result};
 use tokio::time::Instant;
 
 use super::calls::Asked;
-use super::{Answer, ask, ask_all, offers};
+use super::{Answer, ask, ask_all, offer_question, offers};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
 use crate::topology::{Floor, Names, required, short};
@@ -195,10 +195,12 @@ async fn command_floor(
     let look = deadline.min(Instant::now() + LOOK);
     let mut agreed = None;
     let mut refused = None;
-    let asked = ask_all(broker, &message.head.contract, look, |offer| {
-        match negotiate(&using, &offer) {
-            Ok(agreement) => agreed = Some(agreement.version),
-            Err(no_match) => refused = Some(no_match),
+    let contract = &message.head.contract;
+    let asked = ask_all(broker, contract, offer_question(), look, |answer| {
+        match answer.map(|offer| negotiate(&using, &offer)) {
+            Ok(Ok(agreement)) => agreed = Some(agreement.version),
+            Ok(Err(no_match)) => refused = Some(no_match),
+            Err(error) => tracing::debug!(%contract, %error, "a provider told no offer"),
         }
         agreed.is_some()
     })

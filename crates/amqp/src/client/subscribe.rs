@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
-use polywire_contract::{Name, Track, negotiate};
+use polywire_contract::{Name, Track};
 use polywire_core::{
     Deliveries, Delivery, ErrorKind, Head, Kind, MessageId, Result, Shelf, Subscription, Verdict,
     too_large,
@@ -13,11 +13,11 @@ use polywire_core::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::ask_all;
+use super::{JOIN, ask_all};
 use crate::broker::Broker;
 use crate::consume::{Gone, Origin, Plan, Settler, Source, Taken, Work};
 use crate::topology::{GroupName, delete};
-use crate::wire::{Expected, Stamps, read_head};
+use crate::wire::{Expected, Stamps, read_head, write_question};
 
 /// How long a subscriber asks whether any provider offers what it wants; no answer is fine.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const RECENT: usize = 8192;
 pub(crate) async fn subscribe(
     broker: Arc<Broker>,
     gone: Arc<Gone>,
-    closing: CancellationToken,
+    ending: CancellationToken,
     subscription: Subscription,
 ) -> Result<(Deliveries, Origin)> {
     let mut tracks = subscription.requirement.tracks();
@@ -73,7 +73,7 @@ pub(crate) async fn subscribe(
     tokio::select! {
         biased;
         attached = source.attach() => attached?,
-        () = closing.cancelled() => return Err(crate::error::closed()),
+        () = ending.cancelled() => return Err(crate::error::closed()),
     }
     let alone = subscription.group.is_none().then(|| Alone {
         broker: broker.clone(),
@@ -89,7 +89,7 @@ pub(crate) async fn subscribe(
         event: subscription.event,
         stamps: Stamps::default(),
         recent: (spans || tracks.len() > 1).then(Recent::default),
-        closing,
+        ending,
         _alone: alone,
     };
     let deliveries = stream::unfold(member, |mut member| async move {
@@ -123,30 +123,30 @@ fn group_plan(
     })
 }
 
-/// Whether any provider that is there offers the event; one that fits is enough, during a deployment the others follow.
+/// Whether any provider that is there lets the subscriber in; one is enough, during a deployment the others follow.
 async fn check(broker: &Broker, subscription: &Subscription) -> Result<()> {
-    let using = subscription
-        .requirement
-        .clone()
-        .using(subscription.event.clone());
     let mut refused = None;
-    let mut agreed = false;
+    let mut joined = false;
     let asked = ask_all(
         broker,
         &subscription.contract,
+        write_question(subscription)?.with_type(JOIN.into()),
         Instant::now() + LOOK,
-        |offer| {
-            match negotiate(&using, &offer) {
-                Ok(_) => agreed = true,
-                Err(no_match) => refused = Some(no_match),
+        |answer| {
+            match answer {
+                Ok(_) => joined = true,
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::debug!(contract = %subscription.contract, %error, "a provider admits nobody");
+                }
+                Err(error) => refused = Some(error),
             }
-            agreed
+            joined
         },
     )
     .await;
     match (asked, refused) {
-        _ if agreed => Ok(()),
-        (_, Some(no_match)) => Err(no_match.into()),
+        _ if joined => Ok(()),
+        (_, Some(refused)) => Err(refused),
         (Err(error), None)
             if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Overloaded) =>
         {
@@ -184,7 +184,8 @@ struct Member {
     event: Name,
     stamps: Stamps,
     recent: Option<Recent>,
-    closing: CancellationToken,
+    /// The channel drains or is closed.
+    ending: CancellationToken,
     // Last, so that the source lets go of the queue first.
     _alone: Option<Alone>,
 }
@@ -194,7 +195,7 @@ impl Member {
         loop {
             let work = tokio::select! {
                 biased;
-                () = self.closing.cancelled() => return None,
+                () = self.ending.cancelled() => return None,
                 work = self.source.next() => work.ok()?,
             };
             let (taken, found) = self.read(work);

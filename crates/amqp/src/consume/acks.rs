@@ -1,7 +1,7 @@
 //! Acks in bunches: one frame for all deliveries up to the first that is still in somebody's hands.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use lapin::Channel;
@@ -29,7 +29,7 @@ pub(crate) struct Acks {
     _end: Arc<DropGuard>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     live: Arc<Live>,
     channel: Channel,
     bunch: usize,
@@ -185,6 +185,26 @@ impl Acks {
     /// Sends everything now.
     pub(crate) async fn flush(&self) {
         self.inner.send(true).await;
+    }
+}
+
+/// The acks of all channels of a transport, so that none is left behind when it closes.
+#[derive(Default)]
+pub(crate) struct Pending(Mutex<Vec<Weak<Inner>>>);
+
+impl Pending {
+    pub(crate) fn add(&self, acks: &Acks) {
+        let mut all = self.0.lock();
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Arc::downgrade(&acks.inner));
+    }
+
+    /// Sends everything now.
+    pub(crate) async fn flush(&self) {
+        let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        for inner in all {
+            inner.send(true).await;
+        }
     }
 }
 

@@ -144,8 +144,10 @@ impl Source {
             items.push(items_of.map(move |item| (index, item)).boxed());
         }
         self.gone.reasons.lock().remove(&self.id);
+        let acks = Acks::new(live, channel.clone(), self.prefetch);
+        self.broker.acks.add(&acks);
         self.attached = Some(Attached {
-            acks: Acks::new(live, channel.clone(), self.prefetch),
+            acks,
             channel,
             tags,
             items,

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::reply::reply;
 use super::running::Running;
 use crate::broker::Broker;
-use crate::client::{ASK, CANCEL};
+use crate::client::{ASK, CANCEL, JOIN};
 use crate::consume::{Gone, Plan, Source};
+use crate::wire::{Requirements, read_question, write_problem};
 
 /// How long an answer may take to be sent.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -42,15 +43,48 @@ pub(super) async fn source(
     Ok(source)
 }
 
-pub(super) async fn pump(
-    mut source: Source,
-    broker: Arc<Broker>,
-    service: Arc<Service>,
-    running: Arc<Running>,
-    stop: CancellationToken,
-) {
-    // Offers have no other members than texts, so this cannot fail.
-    let offer = Bytes::from(serde_json::to_vec(&**service.offer()).unwrap_or_default());
+/// What it takes to answer.
+pub(super) struct Control {
+    pub(super) broker: Arc<Broker>,
+    pub(super) service: Arc<Service>,
+    pub(super) running: Arc<Running>,
+    pub(super) requirements: Requirements,
+}
+
+impl Control {
+    async fn handle(&self, properties: &BasicProperties) {
+        let correlation = properties.correlation_id().clone().unwrap_or_default();
+        let answer = match properties.kind().as_ref().map(ShortString::as_str) {
+            Some(ASK) => self.offer(correlation),
+            Some(JOIN) => match self.admit(properties) {
+                Ok(()) => self.offer(correlation),
+                Err(error) => write_problem(&error, self.service.name(), correlation),
+            },
+            Some(CANCEL) => return self.running.give_up(properties),
+            other => return tracing::debug!(?other, "an unknown question was ignored"),
+        };
+        if let Some(to) = properties.reply_to().clone() {
+            reply(&self.broker, to, answer, Instant::now() + LIMIT).await;
+        }
+    }
+
+    fn admit(&self, properties: &BasicProperties) -> Result<()> {
+        let asked = read_question(properties, self.service.name(), &self.requirements)?;
+        self.service.admit_subscription(&asked)
+    }
+
+    fn offer(&self, correlation: ShortString) -> (BasicProperties, Bytes) {
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(ASK.into())
+            .with_correlation_id(correlation);
+        // Offers have no other members than texts, so this cannot fail.
+        let body = serde_json::to_vec(&**self.service.offer()).unwrap_or_default();
+        (properties, body.into())
+    }
+}
+
+pub(super) async fn pump(control: Control, mut source: Source, stop: CancellationToken) {
     loop {
         let work = tokio::select! {
             biased;
@@ -58,22 +92,7 @@ pub(super) async fn pump(
             work = source.next() => work,
         };
         let Ok(work) = work else { break };
-        let properties = &work.delivery.properties;
-        match properties.kind().as_ref().map(ShortString::as_str) {
-            Some(ASK) => {
-                if let Some(to) = properties.reply_to().clone() {
-                    let answer = BasicProperties::default()
-                        .with_content_type("application/json".into())
-                        .with_type(ASK.into())
-                        .with_correlation_id(
-                            properties.correlation_id().clone().unwrap_or_default(),
-                        );
-                    reply(&broker, to, (answer, offer.clone()), Instant::now() + LIMIT).await;
-                }
-            }
-            Some(CANCEL) => running.give_up(properties),
-            other => tracing::debug!(?other, "an unknown question was ignored"),
-        }
+        control.handle(&work.delivery.properties).await;
         if let Err(error) = work.acks.ack(work.delivery.delivery_tag) {
             tracing::debug!(%error, "a question comes again");
         }

@@ -224,7 +224,7 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-fn token(text: &str) -> Result<Token> {
+pub(super) fn token(text: &str) -> Result<Token> {
     if text.len() > Token::MAX {
         return Err(Error::new(
             polywire_core::ErrorKind::TooLarge,
@@ -265,7 +265,7 @@ impl Default for Requirements {
 }
 
 impl Requirements {
-    fn read(
+    pub(super) fn read(
         &self,
         contract: &Name,
         require: Option<&str>,

@@ -86,6 +86,12 @@ pub(crate) fn write_problem(
     (properties, error.to_problem().into())
 }
 
+/// Whether an answer is a problem document (RFC 9457).
+pub(crate) fn is_problem(properties: &BasicProperties) -> bool {
+    let content_type = properties.content_type().as_ref();
+    content_type.is_some_and(|found| found.as_str().eq_ignore_ascii_case(names::PROBLEM))
+}
+
 /// Reads an answer.
 ///
 /// # Errors
@@ -103,11 +109,7 @@ pub(crate) fn read_reply(
         )
         .dispatched_as(Dispatched::Maybe)
     };
-    let is_problem = properties
-        .content_type()
-        .as_ref()
-        .is_some_and(|found| found.as_str().eq_ignore_ascii_case(names::PROBLEM));
-    let application = if is_problem {
+    let application = if is_problem(properties) {
         let problem: Problem<'_> = serde_json::from_slice(&body)
             .map_err(|error| unreadable(&format!("its problem document: {error}")))?;
         if problem.kind == APPLICATION {
