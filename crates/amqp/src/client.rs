@@ -10,4 +10,4 @@ pub(crate) use calls::{Answer, Calls};
 pub(crate) use floors::Floors;
 pub(crate) use offers::{ASK, JOIN, ask, ask_all, offer_question};
 pub(crate) use request::{CANCEL, call, publish, send};
-pub(crate) use subscribe::subscribe;
+pub(crate) use subscribe::{subscribe, tracks_of};

@@ -1,25 +1,29 @@
 //! The shelves of a channel: its groups' and its commands' dead and parked messages.
 
+mod owner;
+mod read;
+mod replay;
+
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use lapin::Channel;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel};
+use lapin::types::ShortString;
 use parking_lot::Mutex;
 use polywire_contract::Name;
-use polywire_core::{Error, ErrorKind, Kind, Letter, Letters, MessageId, Result, Shelf};
+use polywire_core::{Error, ErrorKind, Letter, Letters, MessageId, Result, Shelf};
 use tokio::time::Instant;
+
+pub use owner::ShelfOwner;
+pub(crate) use owner::group_name;
 
 use crate::broker::Broker;
 use crate::connection::Live;
 use crate::consume::Origin;
-use crate::publish::{Outgoing, Taken};
-use crate::topology::{close, short};
-use crate::wire::{Expected, Headers, Requirements, Stamps, names, read_head};
+use crate::topology::close;
+use read::letter;
 
 /// How many letters of a shelf are looked through for one.
 const MAX_LOOK: usize = 100_000;
@@ -119,7 +123,7 @@ impl Shelves {
             let Some(message) = take(live, channel, place.queue(shelf)).await? else {
                 return Ok(None);
             };
-            let letter = letter(place, &message.delivery.properties, Bytes::new());
+            let letter = letter(place, &message.delivery.properties, &message.delivery.data);
             if letter.group == group && letter.head.id == *id {
                 return Ok(Some(message));
             }
@@ -159,54 +163,6 @@ impl Shelves {
         }
         Ok(false)
     }
-
-    async fn replay_one(&self, message: BasicGetMessage) -> Result<()> {
-        let delivery = message.delivery;
-        let table = delivery.properties.headers().clone().unwrap_or_default();
-        let origin = origin(&table).ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidPayload,
-                "the letter does not say which queue it came from: it can only be discarded",
-            )
-        })?;
-        let mut fresh = FieldTable::default();
-        for (key, value) in table.inner() {
-            let key_text = key.as_str();
-            let ours = [
-                names::ATTEMPT,
-                names::RETURNS,
-                names::SKIPS,
-                names::REASON,
-                names::GROUP,
-                names::ORIGIN,
-                names::FIRST_FAILURE,
-                names::LAST_FAILURE,
-            ];
-            if !ours.contains(&key_text) && !key_text.starts_with("x-") {
-                fresh.insert(key.clone(), value.clone());
-            }
-        }
-        let outgoing = Outgoing {
-            exchange: ShortString::default(),
-            key: short(origin.clone())?,
-            properties: delivery
-                .properties
-                .with_headers(Headers::from_table(fresh).finish()?),
-            body: delivery.data.into(),
-        };
-        let deadline = Instant::now() + self.broker.config.publish_timeout;
-        match self
-            .broker
-            .put(outgoing, deadline, "", &|| Ok(Vec::new()))
-            .await?
-        {
-            Taken::Yes => Ok(()),
-            Taken::NoRoute => Err(Error::new(
-                ErrorKind::Unroutable,
-                format!("queue {origin:?} is gone: its letters can only be discarded"),
-            )),
-        }
-    }
 }
 
 async fn take(
@@ -240,83 +196,6 @@ fn is_missing(error: &Error) -> bool {
     error.kind() == ErrorKind::Unroutable
 }
 
-fn field(table: &FieldTable, key: &str) -> Option<String> {
-    match table.inner().get(key)? {
-        AMQPValue::LongString(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        _ => None,
-    }
-}
-
-/// The queue that a letter came from: as we wrote it, or as the broker did when it gave a message up.
-fn origin(table: &FieldTable) -> Option<String> {
-    field(table, names::ORIGIN).or_else(|| field(table, "x-first-death-queue"))
-}
-
-/// Reads a letter. What cannot be read of its head is left out: an operator must see it all the same.
-fn letter(place: &Place, properties: &BasicProperties, body: Bytes) -> Letter {
-    let empty = FieldTable::default();
-    let table = properties.headers().as_ref().unwrap_or(&empty);
-    let kind = if place.event.is_some() {
-        Kind::Event
-    } else {
-        Kind::Command
-    };
-    let expected = Expected {
-        kind,
-        contract: &place.contract,
-        interaction: place.event.as_ref(),
-        range: None,
-    };
-    let head = read_head(
-        properties,
-        &expected,
-        &Stamps::default(),
-        Some(&Requirements::default()),
-    );
-    let head = head.unwrap_or_else(|_| {
-        let interaction = place
-            .event
-            .clone()
-            .or_else(|| properties.kind().as_ref()?.as_str().parse().ok());
-        let interaction = interaction.unwrap_or(Name::from_static("unknown"));
-        let mut head = polywire_core::Head::new(kind, place.contract.clone(), interaction);
-        if let Some(id) = properties
-            .message_id()
-            .as_ref()
-            .and_then(|id| MessageId::parse(id.as_str()).ok())
-        {
-            head.id = id;
-        }
-        head
-    });
-    let group = place
-        .group
-        .clone()
-        .unwrap_or_else(|| format!("commands.{}", head.interaction));
-    let reason = field(table, names::REASON).unwrap_or_else(|| {
-        match field(table, "x-first-death-reason").as_deref() {
-            Some("delivery_limit") => format!("came back unsettled {} times", head.attempt),
-            Some(other) => format!("the broker gave it up: {other}"),
-            None => "not said".to_owned(),
-        }
-    });
-    let at = match table.inner().get(names::LAST_FAILURE) {
-        Some(AMQPValue::LongLongInt(milliseconds)) => u64::try_from(*milliseconds).ok(),
-        _ => None,
-    };
-    let at = at.map_or(SystemTime::UNIX_EPOCH, |at| {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(at)
-    });
-    Letter {
-        head,
-        body,
-        group,
-        reason,
-        at,
-    }
-}
-
 #[async_trait]
 impl Letters for Shelves {
     async fn list(&self, shelf: Shelf, limit: usize) -> Result<Vec<Letter>> {
@@ -331,7 +210,7 @@ impl Letters for Shelves {
                         letters.push(letter(
                             &place,
                             &message.delivery.properties,
-                            message.delivery.data.into(),
+                            &message.delivery.data,
                         ));
                     }
                     Ok(None) => break,

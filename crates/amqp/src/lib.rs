@@ -23,4 +23,5 @@ mod wire;
 
 pub use channel::AmqpChannel;
 pub use config::{AmqpConfig, BrokerUrl, QueueType, TlsConfig};
+pub use letters::ShelfOwner;
 pub use transport::{AmqpFactory, AmqpTransport};

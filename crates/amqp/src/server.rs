@@ -50,7 +50,7 @@ impl Serving {
             let mut source = Source::new(broker.clone(), gone.clone(), plans, workers);
             source.attach().await?;
             pumps.push(tokio::spawn(commands::pump(
-                commands::Commands::new(broker.clone(), service.clone(), floors.clone())?,
+                commands::Commands::new(broker.clone(), service.clone(), &floors)?,
                 source,
                 stop.clone(),
             )));
@@ -62,7 +62,7 @@ impl Serving {
             let mut source = Source::new(broker.clone(), gone, plans, prefetch);
             source.attach().await?;
             pumps.push(tokio::spawn(calls::pump(
-                calls::Calls::new(broker.clone(), service.clone(), floors, running.clone()),
+                calls::Calls::new(broker.clone(), service.clone(), &floors, running.clone()),
                 source,
                 stop.clone(),
             )));

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use polywire_core::config::Section;
-use polywire_core::{Capability, Channel, Environment, Result, Transport, TransportFactory};
+use polywire_core::{
+    Capability, Channel, Environment, Letters, Result, Transport, TransportFactory,
+};
 
 use crate::broker::Broker;
 use crate::channel::AmqpChannel;
 use crate::config::{AmqpConfig, Identity};
+use crate::letters::{ShelfOwner, Shelves};
 
 /// Makes AMQP transports from `[transport.amqp]`.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +74,16 @@ impl AmqpTransport {
         channels.retain(|channel| channel.strong_count() > 0);
         channels.push(Arc::downgrade(&channel));
         channel
+    }
+
+    /// The shelves of a contract's commands, or of a group, for an operator who neither serves nor subscribes. Nothing is
+    /// declared, and no provider need be there: a shelf that does not exist is empty.
+    ///
+    /// # Errors
+    /// `Config` when the owner's name would be too long at the broker.
+    pub fn letters_of(&self, owner: &ShelfOwner) -> Result<Arc<dyn Letters>> {
+        self.broker.start();
+        Ok(Arc::new(Shelves::of(self.broker.clone(), owner)?))
     }
 
     fn opened(&self) -> Vec<Arc<AmqpChannel>> {

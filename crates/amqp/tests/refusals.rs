@@ -95,6 +95,10 @@ impl Noise {
         self.0
     }
 
+    fn coin(&mut self) -> bool {
+        self.next().is_multiple_of(2)
+    }
+
     fn bytes(&mut self, most: u64) -> Vec<u8> {
         let length = self.next() % most;
         (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
@@ -129,16 +133,16 @@ fn hostile(noise: &mut Noise) -> BasicProperties {
         headers.insert(key.into(), value);
     }
     let mut properties = BasicProperties::default().with_headers(headers);
-    if noise.next() % 2 == 0 {
+    if noise.coin() {
         properties = properties.with_content_type("x/y;;".into());
     }
-    if noise.next() % 2 == 0 {
+    if noise.coin() {
         properties = properties.with_type("No Such Thing".into());
     }
-    if noise.next() % 2 == 0 {
+    if noise.coin() {
         properties = properties.with_message_id("a\nb".into());
     }
-    if noise.next() % 2 == 0 {
+    if noise.coin() {
         properties = properties
             .with_expiration("600000".into())
             .with_reply_to("nobody".into());

@@ -36,7 +36,7 @@ const ANSWERS: usize = 32;
 /// What came back for a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Reply(BasicProperties, Bytes),
+    Reply(Box<BasicProperties>, Bytes),
     /// No queue would take the request.
     NoRoute,
 }
@@ -278,8 +278,10 @@ async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
         };
         let Some(Ok(reply)) = reply else { break };
         let id = correlated(&reply.properties);
-        line.waiting
-            .hand(id, Answer::Reply(reply.properties, reply.data.into()));
+        line.waiting.hand(
+            id,
+            Answer::Reply(Box::new(reply.properties), reply.data.into()),
+        );
     }
     // Dropping their senders tells those who wait.
     line.waiting.calls.lock().clear();

@@ -116,7 +116,7 @@ async fn try_call(
     call.asked = None;
     match answer? {
         Answer::NoRoute => Ok(None),
-        Answer::Reply(reply, body) => read_reply(contract, &reply, body, stamps).map(Some),
+        Answer::Reply(reply, body) => read_reply(contract, &reply, &body, stamps).map(Some),
     }
 }
 

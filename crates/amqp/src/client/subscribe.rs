@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
-use polywire_contract::{Name, Track};
+use polywire_contract::{Name, Requirement, Track};
 use polywire_core::{
     Deliveries, Delivery, ErrorKind, Head, Kind, MessageId, Result, Shelf, Subscription, Verdict,
     too_large,
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{JOIN, ask_all};
 use crate::broker::Broker;
 use crate::consume::{Gone, Origin, Plan, Settler, Source, Taken, Work};
+use crate::letters::group_name;
 use crate::topology::{GroupName, delete};
 use crate::wire::{Expected, Stamps, read_head, write_question};
 
@@ -34,16 +35,7 @@ pub(crate) async fn subscribe(
     ending: CancellationToken,
     subscription: Subscription,
 ) -> Result<(Deliveries, Origin)> {
-    let mut tracks = subscription.requirement.tracks();
-    tracks.sort();
-    let spans = subscription
-        .requirement
-        .ranges()
-        .iter()
-        .any(|range| range.track().is_none());
-    if spans {
-        tracks.clear();
-    }
+    let tracks = tracks_of(&subscription.requirement);
     let name = GroupName {
         contract: &subscription.contract,
         event: &subscription.event,
@@ -56,10 +48,7 @@ pub(crate) async fn subscribe(
         queue: queue.clone(),
         dead: names.group_shelf(&name, Shelf::Dead)?,
         parked: names.group_shelf(&name, Shelf::Parked)?,
-        group: subscription
-            .group
-            .as_ref()
-            .map_or_else(|| "alone".to_owned(), ToString::to_string),
+        group: group_name(subscription.group.as_ref()),
         commands: false,
     };
     let plan = Plan {
@@ -88,7 +77,7 @@ pub(crate) async fn subscribe(
         contract: subscription.contract,
         event: subscription.event,
         stamps: Stamps::default(),
-        recent: (spans || tracks.len() > 1).then(Recent::default),
+        recent: (tracks.len() != 1).then(Recent::default),
         ending,
         _alone: alone,
     };
@@ -97,6 +86,17 @@ pub(crate) async fn subscribe(
         Some((delivery, member))
     });
     Ok((Deliveries::new(deliveries), origin))
+}
+
+/// The tracks that a group is bound to, sorted; none stands for all.
+pub(crate) fn tracks_of(requirement: &Requirement) -> Vec<Track> {
+    let mut ranges = requirement.ranges().iter();
+    if ranges.any(|range| range.track().is_none()) {
+        return Vec::new();
+    }
+    let mut tracks = requirement.tracks();
+    tracks.sort();
+    tracks
 }
 
 type Declare = Box<dyn Fn() -> Result<Vec<crate::topology::Declaration>> + Send + Sync>;

@@ -126,12 +126,7 @@ impl Taken {
     fn headers(&self) -> Headers {
         let mut table = FieldTable::default();
         let mut failed_before = false;
-        for (key, value) in self
-            .properties
-            .headers()
-            .iter()
-            .flat_map(|table| table.inner())
-        {
+        for (key, value) in self.properties.headers().iter().flat_map(FieldTable::inner) {
             let text = key.as_str();
             if text.starts_with("x-death")
                 || text.starts_with("x-first-death")

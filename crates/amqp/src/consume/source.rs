@@ -67,10 +67,8 @@ struct Attached {
     items: SelectAll<BoxStream<'static, (usize, Item)>>,
 }
 
-enum Item {
-    Delivery(Delivery),
-    Ended(Option<lapin::Error>),
-}
+/// A delivery, or why the consumer ended; `None` when its queue is gone.
+type Item = std::result::Result<Delivery, Option<lapin::Error>>;
 
 impl Source {
     pub(crate) fn new(
@@ -135,12 +133,9 @@ impl Source {
                 }
             };
             tags.push(consumer.tag());
-            let deliveries = consumer.map(|item| match item {
-                Ok(delivery) => Item::Delivery(delivery),
-                Err(error) => Item::Ended(Some(error)),
-            });
+            let deliveries = consumer.map(|item| item.map_err(Some));
             // A queue that is deleted ends its stream without a word.
-            let items_of = deliveries.chain(stream::once(async { Item::Ended(None) }));
+            let items_of = deliveries.chain(stream::once(async { Err(None) }));
             items.push(items_of.map(move |item| (index, item)).boxed());
         }
         self.gone.reasons.lock().remove(&self.id);
@@ -180,7 +175,7 @@ impl Source {
                 () = attached.acks.live().lost() => None,
             };
             match next {
-                Some((queue, Item::Delivery(delivery))) => {
+                Some((queue, Ok(delivery))) => {
                     self.pause = PAUSE;
                     let acks = attached.acks.clone();
                     return Ok(Work {
@@ -189,7 +184,7 @@ impl Source {
                         queue,
                     });
                 }
-                Some((queue, Item::Ended(why))) => {
+                Some((queue, Err(why))) => {
                     let why = why.map_or_else(
                         || "the queue was deleted".to_owned(),
                         |error| crate::error::plain(&error),
@@ -269,14 +264,14 @@ impl Source {
                 () = attached.acks.live().lost() => None,
             };
             match next? {
-                (queue, Item::Delivery(delivery)) => {
+                (queue, Ok(delivery)) => {
                     return Some(Work {
                         delivery,
                         acks: attached.acks.clone(),
                         queue,
                     });
                 }
-                (_, Item::Ended(_)) => {}
+                (_, Err(_)) => {}
             }
         }
     }
@@ -321,10 +316,10 @@ impl Drop for Source {
                     () = attached.acks.live().lost() => return,
                 };
                 match next {
-                    Some((_, Item::Delivery(delivery))) => {
-                        attached.acks.give_back(delivery.delivery_tag)
+                    Some((_, Ok(delivery))) => {
+                        attached.acks.give_back(delivery.delivery_tag);
                     }
-                    Some((_, Item::Ended(_))) => {}
+                    Some((_, Err(_))) => {}
                     None => return,
                 }
             }

@@ -39,14 +39,12 @@ impl Singles {
     /// # Errors
     /// `Unavailable` at the deadline, the broker's refusal, `Closed`; `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
     pub(crate) async fn offer(&self, message: Outgoing, deadline: Instant) -> Result<Attempt> {
-        let place = match timeout_at(deadline, self.places.clone().acquire_owned()).await {
-            Ok(Ok(place)) => place,
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Overloaded,
-                    "as many publishes wait for the broker's confirm as may: retry later",
-                ));
-            }
+        let place = timeout_at(deadline, self.places.clone().acquire_owned()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Error::new(
+                ErrorKind::Overloaded,
+                "as many publishes wait for the broker's confirm as may: retry later",
+            ));
         };
         let opened = self.take(deadline).await?;
         let live = opened.live.clone();

@@ -34,7 +34,7 @@ impl Calls {
     pub(super) fn new(
         broker: Arc<Broker>,
         service: Arc<Service>,
-        floors: Vec<Floor>,
+        floors: &[Floor],
         running: Arc<Running>,
     ) -> Arc<Self> {
         Arc::new(Self {

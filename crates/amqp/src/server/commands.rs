@@ -34,12 +34,12 @@ impl Commands {
     pub(super) fn new(
         broker: Arc<Broker>,
         service: Arc<Service>,
-        floors: Vec<Floor>,
+        floors: &[Floor],
     ) -> Result<Arc<Self>> {
         let names = &broker.plans.names;
         let contract = service.name();
         let mut settlers = Vec::with_capacity(floors.len());
-        for floor in &floors {
+        for floor in floors {
             settlers.push(Arc::new(Settler {
                 broker: broker.clone(),
                 origin: Origin {

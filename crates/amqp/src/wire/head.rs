@@ -51,7 +51,7 @@ pub(crate) fn write_request(head: &Head) -> Result<BasicProperties> {
     finish(head, headers, mode)
 }
 
-/// An event, as a CloudEvent.
+/// An event, in the form of CloudEvents 1.0.
 ///
 /// # Errors
 /// As [`write_request`].

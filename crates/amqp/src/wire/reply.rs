@@ -99,7 +99,7 @@ pub(crate) fn is_problem(properties: &BasicProperties) -> bool {
 pub(crate) fn read_reply(
     contract: &Name,
     properties: &BasicProperties,
-    body: Bytes,
+    body: &Bytes,
     stamps: &Stamps,
 ) -> Result<Reply> {
     let unreadable = |why: &str| {
@@ -110,15 +110,15 @@ pub(crate) fn read_reply(
         .dispatched_as(Dispatched::Maybe)
     };
     let application = if is_problem(properties) {
-        let problem: Problem<'_> = serde_json::from_slice(&body)
+        let problem: Problem<'_> = serde_json::from_slice(body)
             .map_err(|error| unreadable(&format!("its problem document: {error}")))?;
         if problem.kind == APPLICATION {
             Some(
-                application(&problem, &body)
+                application(&problem, body)
                     .ok_or_else(|| unreadable("a typed error without code and error"))?,
             )
         } else {
-            return Err(Error::from_problem(&body)
+            return Err(Error::from_problem(body)
                 .unwrap_or_else(|| unreadable("a problem of an unknown type")));
         }
     } else {

@@ -1,10 +1,15 @@
 //! What the tests against a real broker share.
 
-#![allow(dead_code, reason = "each test target uses its own part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test target uses its own part, and a test may panic"
+)]
 
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod stage;
+pub(crate) mod suite;
 
 use std::sync::Arc;
 use std::time::Duration;
