@@ -9,6 +9,8 @@ mod settings;
 mod wire;
 
 pub use builder::{Builder, default_registry};
+#[cfg(feature = "amqp")]
+pub use polywire_amqp as amqp;
 #[doc(hidden)]
 pub use polywire_core::__private;
 pub use polywire_core::contract::{self, NoMatch, Requirement, Version};
@@ -20,8 +22,6 @@ pub use polywire_core::{
     Provider, Publisher, Receipt, Registry, Result, Service, Session, Shelf, Stamp, Subscriber,
     Support, Token, Transport, TransportFactory, Trust, TypedDelivery, Verdict, Versions,
 };
-#[cfg(feature = "amqp")]
-pub use polywire_amqp as amqp;
 #[cfg(feature = "http")]
 pub use polywire_http as http;
 pub use polywire_layers as layers;
