@@ -14,6 +14,7 @@ mod command;
 mod compose;
 mod debian;
 pub mod demo;
+pub mod interop;
 mod prose;
 mod readme;
 mod suites;

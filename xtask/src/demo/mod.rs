@@ -16,6 +16,7 @@ use clap::Args;
 use crate::broker::{self, Supplied};
 use crate::command::{cargo, run};
 use crate::{Result, tree};
+pub use process::Role;
 pub use report::{OK, Report};
 use shop::Shop;
 pub use transport::{TRANSPORTS, Transport};
