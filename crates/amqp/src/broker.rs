@@ -6,7 +6,7 @@ use std::time::Duration;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::client::{Calls, Floors};
+use crate::client::{Calls, Floors, Presence};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::consume::Pending;
@@ -29,6 +29,7 @@ pub(crate) struct Broker {
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
     pub(crate) floors: Floors,
+    pub(crate) presence: Presence,
     pub(crate) acks: Pending,
 }
 
@@ -54,6 +55,7 @@ impl Broker {
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
             floors: Floors::default(),
+            presence: Presence::default(),
             acks: Pending::default(),
             published: Topology::default(),
             consumed: Topology::default(),

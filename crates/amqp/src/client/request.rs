@@ -10,7 +10,7 @@ use polywire_core::{Error, ErrorKind, Message, Receipt, Reply, Result};
 use tokio::time::Instant;
 
 use super::calls::Asked;
-use super::{Answer, ask, ask_all, offer_question, offers};
+use super::{Answer, ask, ask_all, offer_question, offers, presence};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
 use crate::topology::{Floor, Names, required, short};
@@ -110,7 +110,11 @@ async fn try_call(
         asked: Some(asked),
     };
     let answer = match &mut call.asked {
-        Some(asked) => asked.answer(deadline).await,
+        Some(asked) => tokio::select! {
+            biased;
+            answer = asked.answer(deadline) => answer,
+            error = presence::gone(broker, contract) => Err(error),
+        },
         None => return Ok(None),
     };
     call.asked = None;
