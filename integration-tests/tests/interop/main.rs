@@ -97,7 +97,6 @@ async fn speaks(peer: fn() -> xtask::Result<Peer>) {
     let expected =
         json!({"content_type": "application/json", "version": "1.4.0", "body": {"cents": 2500}});
     assert_eq!(quote, expected);
-    // Without a requirement of its own, the queue's floor counts.
     let refused = stage.run(&["call", "moon"]).await;
     assert_eq!(refused["content_type"], "application/problem+json");
     assert_eq!(refused["body"]["type"], "urn:polywire:problem:application");

@@ -46,7 +46,7 @@ async fn dead_commands_are_listed_replayed_and_dropped() {
 
     let letters = folder.listed("dead list orders", 3).await;
     let mut found: Vec<_> = letters.iter().map(|letter| &letter["data"]).collect();
-    found.sort_by_key(|data| data.to_string());
+    found.sort_by_key(ToString::to_string);
     assert_eq!(
         found,
         [
