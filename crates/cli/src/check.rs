@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use polywire::{Polywire, Report};
 
+use crate::format::{self, Format};
 use crate::text;
 
 #[derive(Args, Debug)]
@@ -20,14 +21,6 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    /// Tables on the standard output, mistakes on the standard error, a line each
-    Text,
-    /// One JSON object on the standard output
-    Json,
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let builder = Polywire::builder();
     let builder = match &arguments.file {
@@ -37,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let report = builder.check();
     let printed = match arguments.format {
         Format::Text => print_text(&report),
-        Format::Json => print_json(&report),
+        Format::Json => format::json(&report),
     };
     // Whoever closed the pipe has read enough; the verdict stands.
     match printed {
@@ -54,10 +47,4 @@ fn print_text(report: &Report) -> io::Result<()> {
     io::stderr()
         .lock()
         .write_all(text::mistakes(report).as_bytes())
-}
-
-fn print_json(report: &Report) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, report)?;
-    writeln!(out)
 }

@@ -1,16 +1,19 @@
-//! The `polywire` command: `polywire check` says what a configuration comes to, before anything is started.
+//! The `polywire` command: `polywire check` says what a configuration comes to, before anything is started; `polywire amqp`
+//! shows what RabbitMQ keeps aside, and puts it back or removes it.
 //!
 //! It knows the transports that this build of Polywire has. A program that registers its own prints the same report
 //! from `Polywire::builder().transport(...).check()`.
 
+mod amqp;
 mod check;
+mod format;
 mod text;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Checks what Polywire is told, before anything is started.
+/// For whoever operates services on Polywire.
 #[derive(Debug, Parser)]
 #[command(name = "polywire", version, about)]
 struct Arguments {
@@ -24,10 +27,15 @@ enum Command {
     ///
     /// Exits with 0 when nothing is wrong, with 1 when something is, with 2 when the command is called wrongly.
     Check(check::Arguments),
+    /// Lists, replays and drops the dead and parked messages of a channel on RabbitMQ.
+    ///
+    /// Exits with 0 when all was done, with 1 when something was not, with 2 when the command is called wrongly.
+    Amqp(amqp::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Amqp(arguments) => amqp::run(&arguments),
     }
 }

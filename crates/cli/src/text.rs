@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use polywire::{ChannelReport, Report};
 
 /// Stands for what there is none of.
-const NONE: &str = "-";
+pub(crate) const NONE: &str = "-";
 
 /// Two tables: the channels with the reason of each one's transport, and what the transports can do.
 pub(crate) fn channels(report: &Report) -> String {
@@ -112,7 +112,7 @@ fn row(channel: &ChannelReport) -> [String; 6] {
     ]
 }
 
-fn table(header: impl IntoIterator<Item = String>) -> Table {
+pub(crate) fn table(header: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header.into_iter().collect::<Vec<_>>());
@@ -123,7 +123,7 @@ fn table(header: impl IntoIterator<Item = String>) -> Table {
 }
 
 /// Without the padding at the ends of lines.
-fn trimmed(text: &str) -> String {
+pub(crate) fn trimmed(text: &str) -> String {
     text.lines()
         .flat_map(|line| [line.trim_end(), "\n"])
         .collect()

@@ -161,7 +161,7 @@ const MISTAKES: [&str; 8] = [
     "polywire.toml:2:17: \"drain_timeout\" in [service] is integer 30: expected a duration such as \"10s\", from 1ms to 1h",
     "polywire.toml:5:1: unknown key \"trasport\" in [channel.orders]: did you mean \"transport\"? valid keys: contract, max_duration, \
      max_in_flight, max_payload, max_timeout, need, prefetch, require, retries, skew_retries, timeout, token, transport",
-    "polywire.toml:6:13: unknown transport \"htpp\": did you mean \"http\"? valid: auto, http, memory",
+    "polywire.toml:6:13: unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory",
     "polywire.toml:7:11: bare version \"1.2\": write \"^1.2\"",
     "polywire.toml:11:18: transport \"memory\" does not give \"trust\" of [channel.billing.need]: needs untrusted, has trusted; all that is needed is given by http",
     "polywire.toml:15:10: \"token\" in [channel.crm]: environment variable CRM_TOKEN is not set: set it, or give a default: ${CRM_TOKEN:-...}",
@@ -202,7 +202,7 @@ fn scripts_read_json() {
             "column": 13,
             "key": "channel.orders.transport",
             "found": "\"htpp\"",
-            "message": "unknown transport \"htpp\": did you mean \"http\"? valid: auto, http, memory",
+            "message": "unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory",
             "suggestion": "http",
         })
     );
@@ -259,6 +259,47 @@ fn secrets_are_never_printed() {
             "{ran:?}"
         );
     }
+}
+
+#[test]
+fn a_broker_is_known_with_what_it_can_do_and_what_is_wrong_about_it() {
+    let good = "[channel.orders]\ntransport = \"rabbit\"\nneed = { durable = true }\n\
+        [transport.rabbit]\ntype = \"amqp\"\nurl = [\"amqp://127.0.0.1:5672/%2f\", \"amqp://127.0.0.1:5673/%2f\"]\n";
+    let ran = Folder::with(good).run(&["check"]);
+    let expected = "\
+channel  contract  requires              needs         transport  why
+orders   orders    the client's version  durable: yes  rabbit     named by \"transport\"
+
+transport  type  trust    call      send    publish  subscribe  discover  ordered_by_key  resume  durable  max_payload
+rabbit     amqp  trusted  emulated  native  native   native     yes       no              yes     yes      2097152
+";
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (Some(0), expected, "")
+    );
+
+    let bad = "[channel.orders]\ntransport = \"amqp\"\nneed = { ordered_by_key = true }\n\
+        [transport.amqp]\nurl = \"ampq://guest:hunter2@127.0.0.1:5672/%2f\"\nqueue_type = \"quorm\"\n";
+    let ran = Folder::with(bad).run(&["check"]);
+    let lines: Vec<&str> = ran.err.lines().collect();
+    assert!(
+        lines[0].starts_with(
+            "polywire.toml:5:7: \"ampq://guest:***@127.0.0.1:5672/%2f\" is no broker url: "
+        ),
+        "{}",
+        ran.err
+    );
+    let queue_type = "polywire.toml:6:14: \"queue_type\" in [transport.amqp] is string \"quorm\": did you mean \"quorum\"? \
+        expected one of \"quorum\", \"classic\"";
+    assert_eq!(lines[1..], [queue_type, "2 mistakes"]);
+    let ran = Folder::with(&good.replace("durable", "ordered_by_key")).run(&["check"]);
+    assert_eq!(
+        ran.err.lines().next(),
+        Some(
+            "polywire.toml:3:27: transport \"rabbit\" does not give \"ordered_by_key\" of [channel.orders.need]: needs yes, has no; \
+             no configured transport gives all that is needed"
+        )
+    );
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod settings;
 mod wire;
 
 pub use builder::{Builder, default_registry};
+#[cfg(feature = "amqp")]
+pub use polywire_amqp as amqp;
 #[doc(hidden)]
 pub use polywire_core::__private;
 pub use polywire_core::contract::{self, NoMatch, Requirement, Version};

@@ -1,6 +1,10 @@
 //! The shop: one program over every transport, its demonstration and its configurations.
 
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what fails here fails the test"
+)]
 
 mod configs;
 mod demo;

@@ -20,6 +20,19 @@ pub(crate) fn bytes() -> Vec<u8> {
     std::fs::read(PROGRAM).unwrap()
 }
 
+/// The variables for AMQP at the broker of these tests, where the program shares nothing with any other.
+pub(crate) fn amqp() -> [(&'static str, String); 3] {
+    let url = std::env::var("POLYWIRE_TEST_AMQP_URL").expect(
+        "POLYWIRE_TEST_AMQP_URL is not set: run `cargo xtask test`, or `cargo xtask broker up` and export what it says",
+    );
+    let namespace = format!("shop-{}", polywire::core::MessageId::random());
+    [
+        ("POLYWIRE_TRANSPORT_AMQP_URL", url),
+        ("POLYWIRE_TRANSPORT_AMQP_NAMESPACE", namespace),
+        ("POLYWIRE_TRANSPORT_AMQP_EXPIRE_UNUSED", "60s".to_owned()),
+    ]
+}
+
 /// A folder with the first forty orders in `orders.json`: one of them refused, two cancelled.
 pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

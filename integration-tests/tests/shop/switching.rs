@@ -1,18 +1,24 @@
 //! Switching is configuration: one program, byte for byte, over every transport.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{bytes, folder, report, shop};
+use crate::program::{amqp, bytes, folder, report, shop};
 
+/// No variables.
+const NONE: [(&str, &str); 0] = [];
 const EVERYTHING: [&str; 3] = ["orders", "storefront", "billing"];
 
 /// Runs all roles in one process, which must succeed, and returns the report.
-fn run(config: &str, folder: &TempDir, variables: &[(&str, &str)]) -> Value {
+fn run(config: &str, folder: &TempDir, variables: &[(&str, impl AsRef<OsStr>)]) -> Value {
     let mut command = shop(&EVERYTHING, config, folder);
-    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let output = command
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .output()
+        .unwrap();
     assert!(
         output.status.success(),
         "{}",
@@ -41,9 +47,9 @@ fn free() -> String {
 }
 
 #[test]
-fn the_same_program_does_the_same_over_memory_and_http() {
+fn the_same_program_does_the_same_over_memory_http_and_amqp() {
     let (before, folder) = (bytes(), folder());
-    let over_memory = run("memory.toml", &folder, &[]);
+    let over_memory = run("memory.toml", &folder, &NONE);
     let address = free();
     let url = format!("http://{address}");
     let variables = [
@@ -55,6 +61,9 @@ fn the_same_program_does_the_same_over_memory_and_http() {
     assert_eq!(over_memory["transport"], "memory");
     assert_eq!(over_http["transport"], "http");
     assert_eq!(done(&over_memory), done(&over_http));
+    let over_amqp = run("amqp.toml", &folder, &amqp());
+    assert_eq!(over_amqp["transport"], "amqp");
+    assert_eq!(done(&over_memory), done(&over_amqp));
     let storefront = json!({
         "version": "1.4.0", "orders": 40, "refused": 1, "placed": 39, "shipped": 37, "cancelled": 2, "p50_us": null, "p99_us": null
     });
@@ -70,13 +79,14 @@ fn a_variable_of_the_environment_switches_too() {
     // Nothing listens and nothing is reached where http.toml says, so this cannot be HTTP.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let variables = [
-        ("POLYWIRE_CHANNEL_ORDERS_TRANSPORT", "memory"),
-        ("POLYWIRE_TRANSPORT_HTTP_LISTEN", address.as_str()),
-    ];
-    let report = run("http.toml", &folder, &variables);
-    assert_eq!(report["transport"], "memory");
-    assert_eq!(report["verdict"], "ok");
+    for transport in ["memory", "amqp"] {
+        let mut variables = amqp().to_vec();
+        variables.push(("POLYWIRE_CHANNEL_ORDERS_TRANSPORT", transport.to_owned()));
+        variables.push(("POLYWIRE_TRANSPORT_HTTP_LISTEN", address.clone()));
+        let report = run("http.toml", &folder, &variables);
+        assert_eq!(report["transport"], transport);
+        assert_eq!(report["verdict"], "ok");
+    }
 }
 
 #[test]

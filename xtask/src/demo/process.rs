@@ -12,7 +12,7 @@ use crate::Result;
 
 /// A child process, which does not outlive this value.
 #[derive(Debug)]
-pub(crate) struct Role {
+pub struct Role {
     name: &'static str,
     child: Child,
     lines: Receiver<String>,
@@ -23,7 +23,7 @@ impl Role {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) fn start(name: &'static str, mut command: Command) -> Result<Self> {
+    pub fn start(name: &'static str, mut command: Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -46,7 +46,7 @@ impl Role {
     ///
     /// # Errors
     /// When the process ends, or the time is over, before it prints such a line.
-    pub(crate) fn line(&self, prefix: &str, within: Duration) -> Result<String> {
+    pub fn line(&self, prefix: &str, within: Duration) -> Result<String> {
         let until = Instant::now() + within;
         loop {
             match self
@@ -78,7 +78,7 @@ impl Role {
     ///
     /// # Errors
     /// When it has not within the time; it is then killed.
-    pub(crate) fn finish(mut self, within: Duration) -> Result<ExitStatus> {
+    pub fn finish(mut self, within: Duration) -> Result<ExitStatus> {
         let until = Instant::now() + within;
         loop {
             match self
@@ -99,7 +99,7 @@ impl Role {
     ///
     /// # Errors
     /// When it does not end in time, or not well.
-    pub(crate) fn stop(self, within: Duration) -> Result<()> {
+    pub fn stop(self, within: Duration) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let name = self.name;
         let status = self.finish(within)?;
