@@ -26,6 +26,8 @@ pub(crate) mod names {
     pub(crate) const SUNSET: &str = "contract-sunset";
     pub(crate) const LINK: &str = "contract-link";
     pub(crate) const INSTANCE: &str = "contract-instance";
+    /// The versions of all copies of an event that was published on several tracks.
+    pub(crate) const COPIES: &str = "contract-copies";
     pub(crate) const MESSAGE_ID: &str = "contract-message-id";
     pub(crate) const ATTEMPT: &str = "contract-attempt";
     /// How often the message came back unsettled before it was last put into a queue.

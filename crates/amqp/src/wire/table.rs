@@ -111,6 +111,17 @@ pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a st
     }
 }
 
+/// A CloudEvents attribute as text, under either prefix of the AMQP binding.
+///
+/// # Errors
+/// As [`text`].
+pub(crate) fn attribute_text<'a>(table: &'a FieldTable, name: &str) -> Result<Option<&'a str>> {
+    match text(table, &format!("{}{name}", names::EVENT))? {
+        Some(found) => Ok(Some(found)),
+        None => text(table, &format!("{}{name}", names::EVENT_COLON)),
+    }
+}
+
 /// A value as text.
 ///
 /// # Errors
