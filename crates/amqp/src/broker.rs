@@ -183,7 +183,7 @@ impl Broker {
 
     pub(crate) async fn close(&self) {
         // A lost ack is only a message that comes again.
-        let _ = timeout(FLUSH, self.acks.flush()).await;
+        let _ = timeout(FLUSH, self.acks.finish()).await;
         futures_util::join!(self.publishing.close(), self.consuming.close());
     }
 }

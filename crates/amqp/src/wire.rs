@@ -12,7 +12,7 @@ pub(crate) use head::{Expected, Requirements, read_head, write_event, write_requ
 pub(crate) use question::{read_question, write_question};
 pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
-pub(crate) use table::{Headers, attempts, returns};
+pub(crate) use table::{Headers, attempts, noted_returns, returns};
 
 /// Header names.
 pub(crate) mod names {
