@@ -10,7 +10,9 @@ use crate::client::{Calls, Floors, Presence};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::consume::Pending;
-use crate::publish::{Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark};
+use crate::publish::{
+    Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark, unanswered,
+};
 use crate::topology::{Declaration, Plans, Topology};
 
 /// How long the last acks may take when everything closes.
@@ -120,8 +122,8 @@ impl Broker {
         let live = self.publishing.live_until(deadline).await?;
         let declared = timeout_at(deadline, self.published.ensure(&live, key, plan)).await;
         declared.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Unavailable,
+            Err(unanswered(
+                &live,
                 "the broker did not answer before the deadline",
             ))
         })
@@ -181,7 +183,7 @@ impl Broker {
 
     pub(crate) async fn close(&self) {
         // A lost ack is only a message that comes again.
-        let _ = timeout(FLUSH, self.acks.flush()).await;
+        let _ = timeout(FLUSH, self.acks.finish()).await;
         futures_util::join!(self.publishing.close(), self.consuming.close());
     }
 }

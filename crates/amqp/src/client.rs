@@ -1,6 +1,7 @@
 //! The consumer's side: calls, commands, events, offers.
 
 mod calls;
+mod copies;
 mod floors;
 mod offers;
 mod presence;

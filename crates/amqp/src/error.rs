@@ -20,6 +20,10 @@ pub(crate) fn refusal(error: &lapin::Error, broker: &str) -> Option<Error> {
         return None;
     };
     let text = plain(error);
+    // Another connection may end, and a vhost come up.
+    if text.contains("limit") || text.contains("is down") {
+        return None;
+    }
     let (kind, message) = match protocol.kind() {
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => (
             ErrorKind::Unauthenticated,

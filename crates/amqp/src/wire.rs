@@ -12,7 +12,7 @@ pub(crate) use head::{Expected, Requirements, read_head, write_event, write_requ
 pub(crate) use question::{read_question, write_question};
 pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
-pub(crate) use table::{Headers, attempts, returns};
+pub(crate) use table::{Headers, attempts, noted_returns, returns};
 
 /// Header names.
 pub(crate) mod names {
@@ -26,6 +26,8 @@ pub(crate) mod names {
     pub(crate) const SUNSET: &str = "contract-sunset";
     pub(crate) const LINK: &str = "contract-link";
     pub(crate) const INSTANCE: &str = "contract-instance";
+    /// The versions of all copies of an event that was published on several tracks.
+    pub(crate) const COPIES: &str = "contract-copies";
     pub(crate) const MESSAGE_ID: &str = "contract-message-id";
     pub(crate) const ATTEMPT: &str = "contract-attempt";
     /// How often the message came back unsettled before it was last put into a queue.

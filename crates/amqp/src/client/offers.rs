@@ -6,11 +6,11 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use polywire_contract::{Name, Offer, Retry};
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Answer;
 use crate::broker::Broker;
-use crate::publish::Outgoing;
+use crate::publish::{Outgoing, unanswered};
 use crate::topology::short;
 use crate::wire::is_problem;
 
@@ -69,12 +69,16 @@ pub(crate) async fn ask_all(
 ) -> Result<()> {
     let live = broker.publishing.live_until(deadline).await?;
     let question = self::question(broker, contract, question)?;
-    broker
+    let plan = || Ok(vec![broker.plans.control_exchange()?]);
+    let declaring = broker
         .published
-        .ensure(&live, question.exchange.as_str(), &|| {
-            Ok(vec![broker.plans.control_exchange()?])
-        })
-        .await?;
+        .ensure(&live, question.exchange.as_str(), &plan);
+    timeout_at(deadline, declaring).await.unwrap_or_else(|_| {
+        Err(unanswered(
+            &live,
+            "the broker did not answer before the deadline",
+        ))
+    })?;
     let mut asked = match broker.calls.ask(question, deadline).await {
         Err(error) if error.kind() == ErrorKind::DeadlineExceeded => return Err(none(contract)),
         asked => asked?,

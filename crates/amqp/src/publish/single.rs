@@ -11,8 +11,9 @@ use polywire_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::window::outcome;
-use super::{Attempt, Opened, Outgoing, Unfinished, wait_until_read};
+use super::shared::NO_CHANNEL;
+use super::window::confirmed;
+use super::{Attempt, Opened, Outgoing, Unfinished, Usable, unanswered, wait_until_read};
 use crate::connection::Link;
 
 /// How many such publishes run at once.
@@ -72,15 +73,7 @@ impl Singles {
             }
             confirmed
         });
-        let found = tokio::select! {
-            biased;
-            found = timeout_at(deadline, publish) => found,
-            () = live.lost() => return Ok(Attempt::Lost(Error::new(
-                ErrorKind::Unavailable,
-                "the connection to the broker was lost before it confirmed",
-            ))),
-        };
-        Ok(outcome(found, &live))
+        Ok(confirmed(publish, deadline, &live).await)
     }
 
     async fn take(&self, deadline: Instant) -> Result<Opened> {
@@ -98,10 +91,7 @@ impl Singles {
                 channel: channel?,
                 live,
             }),
-            Err(_) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "the broker opened no channel before the deadline",
-            )),
+            Err(_) => Err(unanswered(&live, NO_CHANNEL)),
         }
     }
 }

@@ -111,6 +111,17 @@ pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a st
     }
 }
 
+/// A CloudEvents attribute as text, under either prefix of the AMQP binding.
+///
+/// # Errors
+/// As [`text`].
+pub(crate) fn attribute_text<'a>(table: &'a FieldTable, name: &str) -> Result<Option<&'a str>> {
+    match text(table, &format!("{}{name}", names::EVENT))? {
+        Some(found) => Ok(Some(found)),
+        None => text(table, &format!("{}{name}", names::EVENT_COLON)),
+    }
+}
+
 /// A value as text.
 ///
 /// # Errors
@@ -187,5 +198,10 @@ pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
 
 /// How often a message came back unsettled, as we and the broker counted.
 pub(crate) fn returns(properties: &BasicProperties) -> u32 {
-    count(properties, names::RETURNS).saturating_add(count(properties, "x-delivery-count"))
+    noted_returns(properties).saturating_add(count(properties, "x-delivery-count"))
+}
+
+/// How often a message came back unsettled before it was put into the queue where it is.
+pub(crate) fn noted_returns(properties: &BasicProperties) -> u32 {
+    count(properties, names::RETURNS)
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use polywire_core::{Channel, ErrorKind, Health, codec};
-use polywire_testkit::sample::{Edition, Happened1, Happening};
+use polywire_core::{Channel, ErrorKind, Health, MessageId, Publisher, Service, Versions, codec};
+use polywire_testkit::sample::{
+    Edition, Happened1, Happened2, Happening, Happening2, Probe, Sample,
+};
 
 use crate::support;
-use crate::support::proxy::{Mode, Proxy, unknown_ack};
-use crate::support::stage::{event, provider, subscribe, until, until_ready, within};
+use crate::support::proxy::{Mode, PATIENCE, Proxy, unknown_ack};
+use crate::support::stage::{event, provider, subscribe, subscription, until, until_ready, within};
 
 const PUBLISHERS: u64 = 20;
 const EACH: u64 = 150;
@@ -172,4 +174,61 @@ async fn an_event_without_a_group_is_nobodys() {
         2
     );
     delivery.ack().await.unwrap();
+}
+
+/// Of an event that is published on two tracks, a group that takes both handles one copy, whichever members they come to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_of_two_tracks_handles_one_copy() {
+    const ALL: u64 = 100;
+    let config = support::config().unwrap();
+    let channel = support::transport(&config).unwrap().open();
+    let probe = Probe::new(PATIENCE);
+    let versions = Versions::new()
+        .serve(Sample::new(Edition::V2, &probe).unwrap())
+        .serve(Sample::new(Edition::V1_4, &probe).unwrap())
+        .adapt_event::<Happened2, Happened1>(|event: Happening2| Happening::number(event.number));
+    let service = Service::new(versions).unwrap();
+    let contract = Edition::V2.contract().unwrap();
+    let publisher = Publisher::new(channel.clone(), &service, &contract, PATIENCE).unwrap();
+    let seen: Arc<Mutex<HashMap<MessageId, Vec<String>>>> = Arc::default();
+    let mut members = Vec::new();
+    for _ in 0..3 {
+        let end = support::transport(&config).unwrap().open();
+        let subscription = subscription("^2; ^1.2", Some("billing"), 4);
+        let mut deliveries = within("subscribing", end.subscribe(subscription))
+            .await
+            .unwrap();
+        let seen = seen.clone();
+        members.push(end);
+        tokio::spawn(async move {
+            while let Some(delivery) = deliveries.next().await {
+                let version = delivery.head.stamp.as_ref().unwrap().version.to_string();
+                let id = delivery.head.id.clone();
+                seen.lock().entry(id).or_default().push(version);
+                delivery.ack().await.unwrap();
+            }
+        });
+    }
+    for number in 0..ALL {
+        let event = Happening2 {
+            number,
+            message: String::new(),
+        };
+        publisher.publish::<Happened2>(&event).await.unwrap();
+    }
+    until("every event", || {
+        seen.lock().len() == usize::try_from(ALL).unwrap()
+    })
+    .await;
+    let raw = support::raw::Raw::connect().await;
+    let queue = support::name(&config, "evt.conformance.happened.billing.v1+v2");
+    let emptied = async { while raw.count(&queue).await > 0 {} };
+    within("an empty queue", emptied).await;
+    let twice: Vec<_> = seen
+        .lock()
+        .values()
+        .filter(|versions| **versions != ["2.0.0"])
+        .cloned()
+        .collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }

@@ -72,6 +72,7 @@ async fn certificates_are_checked_and_can_be_the_login() {
         config.tls = Some(tls.clone());
         config
     };
+    let mut providers = Vec::new();
     for url in [
         format!("amqps://guest:guest@localhost:{port}/%2f"),
         format!("amqps://127.0.0.1:{port}/%2f?auth_mechanism=external"),
@@ -81,6 +82,7 @@ async fn certificates_are_checked_and_can_be_the_login() {
             .call(interaction::ECHO, r#"{"text":"a"}"#.into())
             .await
             .unwrap();
+        providers.push(provider);
     }
     let users =
         block_in_place(|| broker.ctl(&["list_connections", "user", "auth_mechanism", "ssl"]))
