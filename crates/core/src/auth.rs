@@ -9,7 +9,10 @@ use crate::message::{Head, Token};
 
 /// Who sent a message, as far as it was verified.
 #[derive(Clone, Default, PartialEq)]
-pub struct Caller {
+pub struct Caller(Option<Box<Verified>>);
+
+#[derive(Clone, PartialEq)]
+struct Verified {
     subject: Option<String>,
     claims: Map<String, Value>,
 }
@@ -25,27 +28,26 @@ impl Caller {
     #[must_use]
     pub fn verified(claims: Map<String, Value>) -> Self {
         let subject = claims.get("sub").and_then(Value::as_str).map(str::to_owned);
-        Self { subject, claims }
+        Self(Some(Box::new(Verified { subject, claims })))
     }
 
     /// The verified subject; `None` when anonymous.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
+        self.0.as_ref()?.subject.as_deref()
     }
 
     /// A verified claim.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.claims.get(name)
+        self.0.as_ref()?.claims.get(name)
     }
 
     /// Whether the space-separated `scope` claim (RFC 8693 section 4.2) has a scope.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         let scopes = self
-            .claims
-            .get("scope")
+            .claim("scope")
             .and_then(Value::as_str)
             .unwrap_or_default();
         scopes.split(' ').any(|granted| granted == scope)
@@ -55,7 +57,7 @@ impl Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
-            .field("subject", &self.subject)
+            .field("subject", &self.subject())
             .finish_non_exhaustive()
     }
 }

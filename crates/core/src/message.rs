@@ -196,8 +196,14 @@ impl Head {
     /// A head with a fresh id, JSON content and nothing optional.
     #[must_use]
     pub fn new(kind: Kind, contract: Name, interaction: Name) -> Self {
+        Self::with_id(MessageId::random(), kind, contract, interaction)
+    }
+
+    /// A head with an id that is already there, JSON content and nothing optional.
+    #[must_use]
+    pub fn with_id(id: MessageId, kind: Kind, contract: Name, interaction: Name) -> Self {
         Self {
-            id: MessageId::random(),
+            id,
             contract,
             interaction,
             kind,

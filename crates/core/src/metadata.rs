@@ -10,8 +10,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// A key is 1 to 64 bytes of `a-z 0-9 - _ .`, compared in lower case; a value is any Unicode text. At most
 /// [`Metadata::MAX_ENTRIES`] entries and [`Metadata::MAX_BYTES`] bytes in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Metadata {
-    entries: BTreeMap<Box<str>, Box<str>>,
+pub struct Metadata(Option<Box<Entries>>);
+
+/// Boxed, as most messages have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Entries {
+    by_key: BTreeMap<Box<str>, Box<str>>,
     bytes: usize,
 }
 
@@ -25,10 +29,7 @@ impl Metadata {
     /// No entries; does not allocate.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-            bytes: 0,
-        }
+        Self(None)
     }
 
     /// Sets an entry; the key is put in lower case.
@@ -52,11 +53,11 @@ impl Metadata {
             ));
         }
         let replaced = self
-            .entries
             .get(key.as_str())
             .map_or(0, |old| key.len() + old.len());
-        let bytes = self.bytes - replaced + key.len() + value.len();
-        let entries = self.entries.len() + usize::from(replaced == 0);
+        let before = self.0.as_ref().map_or(0, |entries| entries.bytes);
+        let bytes = before - replaced + key.len() + value.len();
+        let entries = self.len() + usize::from(replaced == 0);
         if bytes > Self::MAX_BYTES || entries > Self::MAX_ENTRIES {
             return Err(Error::new(
                 ErrorKind::TooLarge,
@@ -67,47 +68,47 @@ impl Metadata {
                 ),
             ));
         }
-        self.bytes = bytes;
-        self.entries.insert(key.into(), value.into());
+        let own = self.0.get_or_insert_default();
+        own.bytes = bytes;
+        own.by_key.insert(key.into(), value.into());
         Ok(())
     }
 
     /// The value of a key, given in lower case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.entries.get(key).map(AsRef::as_ref)
+        self.0.as_ref()?.by_key.get(key).map(AsRef::as_ref)
     }
 
     /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.is_none()
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.as_ref().map_or(0, |entries| entries.by_key.len())
     }
 
     /// The entries by key.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter(self.entries.iter())
+        Iter(self.0.as_ref().map(|entries| entries.by_key.iter()))
     }
 }
 
 /// The entries of a [`Metadata`] by key.
 #[derive(Clone, Debug)]
-pub struct Iter<'a>(btree_map::Iter<'a, Box<str>, Box<str>>);
+pub struct Iter<'a>(Option<btree_map::Iter<'a, Box<str>, Box<str>>>);
 
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0
-            .next()
-            .map(|(key, value)| (key.as_ref(), value.as_ref()))
+        let (key, value) = self.0.as_mut()?.next()?;
+        Some((key.as_ref(), value.as_ref()))
     }
 }
 

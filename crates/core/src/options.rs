@@ -31,8 +31,22 @@ enum Deadline {
 impl CallOptions {
     /// Nothing said: the session's defaults hold.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            id: None,
+            deadline: None,
+            idempotency_key: None,
+            ordering_key: None,
+            trace: None,
+            token: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// The options that somebody set, or that nobody did.
+    pub(crate) fn or_none(set: Option<&Self>) -> &Self {
+        static NONE: CallOptions = CallOptions::new();
+        set.unwrap_or(&NONE)
     }
 
     /// The message's id instead of a random one, for events that have an identity of their own.
@@ -97,11 +111,13 @@ impl CallOptions {
         self.token.as_ref()
     }
 
-    /// Fills in a head: these options first, then the given defaults.
+    /// The id to send under.
+    pub(crate) fn message_id(&self) -> MessageId {
+        self.id.clone().unwrap_or_else(MessageId::random)
+    }
+
+    /// Fills in everything but the id of a head: these options first, then the given defaults.
     pub(crate) fn apply(&self, head: &mut Head, timeout: Duration, token: Option<&Token>) {
-        if let Some(id) = &self.id {
-            head.id = id.clone();
-        }
         head.deadline = Some(match self.deadline {
             Some(Deadline::At(at)) => at,
             Some(Deadline::In(wait)) => after(wait),

@@ -101,14 +101,14 @@ pub fn answer<R: Serialize, E: ApplicationError>(
     match result {
         Ok(reply) => Ok(Answer {
             outcome: Outcome::Done,
-            body: codec::encode(&reply)?,
+            body: codec::encode_brief(&reply)?,
         }),
         Err(error) => Ok(Answer {
             outcome: Outcome::Failed {
                 code: error.code(),
                 retryable: error.is_retryable(),
             },
-            body: codec::encode(&error)?,
+            body: codec::encode_brief(&error)?,
         }),
     }
 }

@@ -139,7 +139,7 @@ impl Publisher {
     /// As [`Channel::publish`], and `Unroutable` for an event that no offered version declares.
     pub async fn publish_bytes(&self, event: Name, body: Bytes) -> Result<Receipt> {
         let mut messages = Vec::with_capacity(self.targets.len());
-        let id = MessageId::random();
+        let id = CallOptions::or_none(self.options.as_deref()).message_id();
         for target in self
             .targets
             .iter()
@@ -199,12 +199,9 @@ impl Publisher {
             return Err(too_large(body.len(), limit)
                 .attempting(format!("publish {}.{event}", target.stamp.contract)));
         }
-        let mut head = Head::new(Kind::Event, target.stamp.contract.clone(), event.clone());
-        head.id = id.clone();
-        match &self.options {
-            Some(options) => options.apply(&mut head, self.timeout, None),
-            None => CallOptions::default().apply(&mut head, self.timeout, None),
-        }
+        let contract = target.stamp.contract.clone();
+        let mut head = Head::with_id(id.clone(), Kind::Event, contract, event.clone());
+        CallOptions::or_none(self.options.as_deref()).apply(&mut head, self.timeout, None);
         head.stamp = Some(target.stamp.clone());
         Ok(Message::new(head, body))
     }

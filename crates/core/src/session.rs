@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polywire_contract::{Contract, Name, Requirement};
+use polywire_contract::{Contract, Interaction, Name, Requirement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::broadcast;
@@ -156,9 +156,7 @@ impl Session {
         R: DeserializeOwned,
         E: DeserializeOwned,
     {
-        let reply = self
-            .call(operation.clone(), codec::encode(request)?)
-            .await?;
+        let reply = self.ask(&operation, codec::encode_brief(request)?).await?;
         match reply.outcome {
             Outcome::Done => codec::decode(&reply.body)
                 .map_err(|error| CallError::Wire(self.misfit(&operation, &reply.stamp, &error))),
@@ -181,20 +179,30 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future cancels the handler, as far as the transport can tell it.
     pub async fn call(&self, operation: Name, body: Bytes) -> Result<Reply> {
-        let result = self
-            .persist(Kind::Operation, &operation, body, |message| {
-                self.inner.channel.call(message)
-            })
-            .await
-            .and_then(|reply| {
-                self.verify(&reply.stamp)?;
-                let limit = self.inner.channel.capability().max_payload;
-                if reply.body.len() > limit {
-                    return Err(too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes));
-                }
-                Ok(reply)
-            });
-        result.map_err(|error| self.name(error, "call", &operation))
+        self.ask(&operation, body).await
+    }
+
+    /// A call whose operation's name is borrowed, so that the futures of typed calls hold it once.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn holds what it is given twice"
+    )]
+    fn ask(&self, operation: &Name, body: Bytes) -> impl Future<Output = Result<Reply>> + Send {
+        async move {
+            let attempt = |message| self.inner.channel.call(message);
+            self.persist(Kind::Operation, operation, body, attempt)
+                .await
+                .and_then(|reply| {
+                    self.verify(&reply.stamp)?;
+                    let limit = self.inner.channel.capability().max_payload;
+                    if reply.body.len() > limit {
+                        let error = too_large(reply.body.len(), limit);
+                        return Err(error.dispatched_as(Dispatched::Yes));
+                    }
+                    Ok(reply)
+                })
+                .map_err(|error| self.name(error, "call", operation))
+        }
     }
 
     /// A typed command; returns when the transport has taken responsibility. Called by generated clients.
@@ -266,29 +274,21 @@ impl Session {
         own.or(self.inner.policy.token.as_ref())
     }
 
-    /// A head for one more message, as the contract, the options and the policy say.
-    fn head(&self, kind: Kind, interaction: &Name) -> Box<Head> {
-        let contract = &self.inner.contract;
-        let mut head = Box::new(Head::new(
-            kind,
-            contract.name().clone(),
-            interaction.clone(),
-        ));
-        head.idempotent = contract
-            .find(interaction)
-            .is_some_and(|declared| declared.idempotent);
-        let policy = &self.inner.policy;
-        match &self.options {
-            Some(options) => options.apply(&mut head, policy.timeout, policy.token.as_ref()),
-            None => CallOptions::default().apply(&mut head, policy.timeout, policy.token.as_ref()),
-        }
+    /// A head for a message, as the options and the policy say.
+    fn head(&self, kind: Kind, interaction: &Name, idempotent: bool) -> Box<Head> {
+        let options = CallOptions::or_none(self.options.as_deref());
+        let (contract, policy) = (self.inner.contract.name().clone(), &self.inner.policy);
+        let id = options.message_id();
+        let mut head = Box::new(Head::with_id(id, kind, contract, interaction.clone()));
+        options.apply(&mut head, policy.timeout, policy.token.as_ref());
+        head.idempotent = idempotent;
         head.requirement = Some(self.inner.requirement.clone());
         head
     }
 
     /// Whether a payload may be sent to an interaction, as far as that is known here.
-    fn check(&self, interaction: &Name, body: &Bytes) -> Result<()> {
-        if let Some(declared) = self.inner.contract.find(interaction)
+    fn check(&self, declared: Option<&Interaction>, body: &Bytes) -> Result<()> {
+        if let Some(declared) = declared
             && declared.since.is_some()
         {
             self.refuse_early(declared)?;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Hub;
 use crate::capability::{Capability, Support, Trust};
 use crate::channel::{Channel, Health, Subscription};
+use crate::deadline::unless;
 use crate::delivery::Deliveries;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
 use crate::exchange::Workers;
@@ -96,15 +97,13 @@ impl MemoryChannel {
     }
 
     /// Borrows the work, so that the futures of calls hold it once.
-    async fn until_closed<T, W>(&self, mut work: Pin<&mut W>) -> Result<T>
+    async fn until_closed<T, W>(&self, work: Pin<&mut W>) -> Result<T>
     where
         W: Future<Output = Result<T>> + Send,
     {
-        tokio::select! {
-            biased;
-            done = work.as_mut() => done,
-            () = self.closing.cancelled() => Err(closed().dispatched_as(Dispatched::Maybe)),
-        }
+        unless(work, || Box::pin(self.closing.cancelled()))
+            .await
+            .unwrap_or_else(|| Err(closed().dispatched_as(Dispatched::Maybe)))
     }
 }
 

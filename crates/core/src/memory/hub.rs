@@ -1,6 +1,6 @@
 //! Where the ends of memory channels meet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
@@ -12,7 +12,8 @@ use polywire_contract::Name;
 use crate::exchange::{Bounds, Exchange, Overflow};
 use crate::service::Service;
 
-type Replicas = HashMap<Name, Vec<(u64, Arc<Service>)>>;
+/// Ordered, as a handful of names is found faster so than by their hashes.
+type Replicas = BTreeMap<Name, Vec<(u64, Arc<Service>)>>;
 
 /// The meeting point of memory channels: the services of this process, and the exchange of their events and commands.
 pub struct Hub {
