@@ -2,30 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod balancer;
 mod caller;
 mod contract;
 mod replica;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::time::Duration;
-
-use balancer::Balancer;
 use caller::Caller;
-use polywire::config::Environment;
-use polywire::{ErrorKind, Polywire};
+use polywire::ErrorKind;
 use replica::Replica;
-
-fn wire(text: &str) -> Polywire {
-    let builder = Polywire::builder().config_text("polywire.toml", text);
-    builder.environment(Environment::default()).build().unwrap()
-}
-
-async fn soon<T>(what: &str, waited: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(60), waited).await {
-        Ok(done) => done,
-        Err(_) => panic!("{what}: not within a minute"),
-    }
-}
+use support::balancer::Balancer;
+use support::{soon, wire};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
