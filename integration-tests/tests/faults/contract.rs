@@ -36,7 +36,7 @@ pub(crate) const QUEUE: &str = "evt.load.happened.counting.v1";
 /// The configuration of a runtime that provides or consumes the contract.
 pub(crate) fn config(place: &Place, instance: &str, timeout: &str) -> String {
     format!(
-        "[service]\nname = \"load\"\ninstance = \"{instance}\"\n[channel.load]\ntransport = \"amqp\"\ntimeout = \"{timeout}\"\n{}",
-        place.section()
+        "[service]\nname = \"load\"\ninstance = \"{instance}\"\n[channel.load]\ntransport = \"amqp\"\ntimeout = \"{timeout}\"\n[transport.amqp]\n{}",
+        place.keys()
     )
 }

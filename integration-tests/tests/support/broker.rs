@@ -41,10 +41,10 @@ impl Place {
         )
     }
 
-    /// A transport's section.
-    pub(crate) fn section(&self) -> String {
+    /// The keys of a transport's section.
+    pub(crate) fn keys(&self) -> String {
         let Self { namespace, urls } = self;
-        format!("[transport.amqp]\nurl = {urls:?}\nnamespace = {namespace:?}\n")
+        format!("url = {urls:?}\nnamespace = {namespace:?}\n")
     }
 
     /// How many messages the queues and shelves hold, settled or not, by name without the prefix; empty ones are left out.
