@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use futures_util::future::join_all;
 use polywire::ErrorKind;
 use polywire::core::MessageId;
 
@@ -16,36 +17,27 @@ use super::support::{figures, until};
 const CALLERS: usize = 3;
 
 async fn callers(link: &Link, floor: u64) -> Vec<Caller> {
-    let mut callers = Vec::new();
-    for _ in 0..CALLERS {
-        callers.push(Caller::start(link, floor).await);
-    }
-    callers
+    join_all((0..CALLERS).map(|_| Caller::start(link, floor))).await
 }
 
 async fn stopped(callers: Vec<Caller>) -> Vec<Answered> {
-    let mut answered = Vec::new();
-    for caller in callers {
-        answered.push(caller.stop().await);
-    }
-    answered
+    join_all(callers.into_iter().map(Caller::stop)).await
 }
 
 /// Waits for more of everything, of each.
 async fn served(callers: &mut [Caller]) {
-    for caller in callers {
-        caller.served(100).await;
-    }
+    join_all(callers.iter_mut().map(|caller| caller.served(100))).await;
 }
 
 /// Waits for more refused calls, and for accepted commands besides: those wait for a replica that has their version.
 async fn refused(callers: &mut [Caller]) {
-    for caller in callers {
-        let calls = caller.answered().calls;
-        caller.refused(10).await;
-        caller.noted(10).await;
-        assert_eq!(caller.answered().calls, calls, "{:?}", caller.answered());
-    }
+    let calls: Vec<_> = callers.iter().map(Caller::calls).collect();
+    join_all(callers.iter_mut().map(async |caller| {
+        caller.refused(5).await;
+        caller.noted(5).await;
+    }))
+    .await;
+    assert!(callers.iter().map(Caller::calls).eq(calls));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,14 +49,12 @@ async fn no_command_is_lost_and_none_runs_on_an_older_version() {
 
     // Consumers first: nobody is there, calls fail and commands wait.
     let (mut old, mut new) = (callers(&link, 2).await, callers(&link, 5).await);
-    for caller in old.iter_mut().chain(&mut new) {
-        caller
-            .until("nobody", |answered| {
-                answered.errors(ErrorKind::Unavailable) > 0
-            })
-            .await;
-        caller.noted(10).await;
-    }
+    join_all(old.iter_mut().chain(&mut new).map(async |caller| {
+        let alone = |answered: &Answered| answered.errors(ErrorKind::Unavailable) > 0;
+        caller.until("nobody", alone).await;
+        caller.noted(5).await;
+    }))
+    .await;
 
     // 1.4 alone: ^1.2 is served; calls of ^1.5 are refused, its commands wait.
     let a = Replica::start("a", 4, &link).await;

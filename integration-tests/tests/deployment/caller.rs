@@ -93,6 +93,11 @@ impl Caller {
         self.answered.borrow().clone()
     }
 
+    /// How many of its calls were answered up to now.
+    pub(crate) fn calls(&self) -> usize {
+        self.answered.borrow().calls
+    }
+
     /// Waits until it was answered in some way.
     pub(crate) async fn until(&mut self, what: &str, condition: impl FnMut(&Answered) -> bool) {
         let waited = soon(what, self.answered.wait_for(condition)).await;
