@@ -16,6 +16,8 @@ use crate::support::{soon, wire};
 pub(crate) const EVENTS: usize = 10_000;
 const PROCESSES: usize = 5;
 const PUBLISHERS: usize = 50;
+/// How long the text of an event is, in bytes.
+pub(crate) const SIZE: usize = 256;
 /// Longer than any fault here: what is published during it waits, and is accepted after.
 const TIMEOUT: &str = "60s";
 
@@ -36,10 +38,8 @@ impl Publishers {
         let accepted = Arc::<Mutex<Ids>>::default();
         let progress = watch::Sender::new(0);
         for process in 0..PROCESSES {
-            let wire = wire(&config(place, &format!("publisher-{process}"), TIMEOUT));
-            let versions = Versions::new().serve(LoadServer::new(Nothing));
-            let provided = soon("providing", wire.provide("load", versions)).await;
-            let publisher: LoadPublisher = provided.unwrap().publisher().unwrap();
+            let (wire, publisher) =
+                publisher(place, &format!("publisher-{process}"), TIMEOUT).await;
             for publishers in 0..PUBLISHERS / PROCESSES {
                 let number = process * (PUBLISHERS / PROCESSES) + publishers;
                 let (publisher, accepted) = (publisher.clone(), accepted.clone());
@@ -84,11 +84,29 @@ impl Publishers {
     }
 }
 
+/// A publisher in a runtime with connections of its own, each of whose events is accepted within a time or refused.
+pub(crate) async fn publisher(
+    place: &Place,
+    instance: &str,
+    timeout: &str,
+) -> (Polywire, LoadPublisher) {
+    let wire = wire(&config(place, instance, timeout));
+    let versions = Versions::new().serve(LoadServer::new(Nothing));
+    let provided = soon("providing", wire.provide("load", versions)).await;
+    let publisher = provided.unwrap().publisher().unwrap();
+    (wire, publisher)
+}
+
 /// The share of one publisher.
 fn events(publisher: usize) -> impl Iterator<Item = Happened> {
-    (0..EVENTS / PUBLISHERS).map(move |number| Happened {
+    (0..EVENTS / PUBLISHERS).map(move |number| event(publisher, number))
+}
+
+/// One event.
+pub(crate) fn event(publisher: usize, number: usize) -> Happened {
+    Happened {
         publisher: u64::try_from(publisher).unwrap(),
         number: u64::try_from(number).unwrap(),
-        text: String::new(),
-    })
+        text: "x".repeat(SIZE),
+    }
 }

@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod alarm;
 mod broker;
+mod child;
 mod consumers;
 mod contract;
+mod killed;
 mod load;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../support/mod.rs"]
 mod support;

@@ -40,7 +40,13 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     .await;
 }
 
-/// Shows a test's figures also when it passes: what a test prints with macros is hidden then.
+/// Writes a line that is seen also when the test passes: what a test prints is hidden then.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+}
+
+/// Shows how a test went.
 pub(crate) fn figures(line: &str) {
-    writeln!(std::io::stdout(), "figures: {line}").unwrap();
+    say(&format!("figures: {line}"));
 }
