@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use polywire::{Dispatched, ErrorKind, Health};
 use polywire_test_broker::Node;
 
@@ -11,7 +12,7 @@ use crate::support::broker::{Place, broker};
 use crate::support::{soon, until};
 
 /// How many events are queued before the alarm.
-const BEFORE: usize = 500;
+const BEFORE: usize = 300;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// A memory alarm, until dropped.
@@ -42,11 +43,10 @@ async fn an_alarm_is_backpressure_until_the_deadline_and_consumers_go_on() {
     Consumers::start(&place, 1, &handled).await.stop().await;
     let (wire, impatient) = publisher(&place, "impatient", "2s").await;
     let (other, patient) = publisher(&place, "patient", "60s").await;
-    let mut accepted = Ids::new();
-    for number in 0..BEFORE {
-        let receipt = impatient.happened(&event(0, number)).await.unwrap();
-        accepted.insert(receipt.id);
-    }
+    let events: Vec<_> = (0..BEFORE).map(|number| event(0, number)).collect();
+    let published = try_join_all(events.iter().map(|event| patient.happened(event))).await;
+    let receipts = published.unwrap().into_iter();
+    let mut accepted: Ids = receipts.map(|receipt| receipt.id).collect();
     let consumers = Consumers::paused(&place, 2, &handled).await;
 
     let alarm = Alarm::raise(&broker);

@@ -30,8 +30,11 @@ impl Load for Nothing {}
 /// Members of one group share the events.
 pub(crate) const GROUP: &str = "counting";
 
-/// The queue of the group, without its prefix.
-pub(crate) const QUEUE: &str = "evt.load.happened.counting.v1";
+/// The queue of the group.
+#[cfg(target_os = "linux")]
+pub(crate) fn queue(place: &Place) -> String {
+    format!("{}.evt.load.happened.{GROUP}.v1", place.namespace)
+}
 
 /// The configuration of a runtime that provides or consumes the contract.
 pub(crate) fn config(place: &Place, instance: &str, timeout: &str) -> String {
