@@ -1,6 +1,6 @@
 //! A consumer in a process of its own, which can be killed, and whose memory can be measured.
 //!
-//! The process is this test binary, asked for the one test that is such a consumer when it finds a configuration.
+//! The process is this test binary, asked for the test that begins with [`asked`].
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::consumers::Handled;
 use crate::contract::{GROUP, LoadClient};
 use crate::support::{say, soon, wire};
 
+/// The test that is a consumer when it is asked for one.
+const TEST: &str = "killed::what_a_killed_consumer_holds_is_handled_by_others";
 const CONFIG: &str = "CONSUMER_UNDER_TEST_CONFIG";
 const LIMIT: &str = "CONSUMER_UNDER_TEST_LIMIT";
 const PAUSE: &str = "CONSUMER_UNDER_TEST_PAUSE";
@@ -41,7 +43,7 @@ impl Child {
     /// Starts it, and waits until it has subscribed.
     pub(crate) async fn start(config: &str, manner: Manner) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "child::a_process_that_consumes"])
+            .args(["--exact", "--nocapture", TEST])
             .env(CONFIG, config)
             .env(LIMIT, manner.limit.to_string())
             .env(PAUSE, manner.pause.as_micros().to_string())
@@ -114,11 +116,10 @@ fn number(variable: &str) -> u64 {
     std::env::var(variable).unwrap().parse().unwrap()
 }
 
-/// The other process: says what it handles, until its limit, and ends with its input. No test where nobody asks for it.
-#[tokio::test]
-async fn a_process_that_consumes() {
+/// In the other process: consumes until its input ends, and says what it handles. Returns whether this is that process.
+pub(crate) async fn asked() -> bool {
     let Ok(config) = std::env::var(CONFIG) else {
-        return;
+        return false;
     };
     let limit = usize::try_from(number(LIMIT)).unwrap();
     let pause = Duration::from_micros(number(PAUSE));
@@ -127,6 +128,7 @@ async fn a_process_that_consumes() {
         () = consume(&config, limit, pause) => {}
         _ = input.read_u8() => {}
     }
+    true
 }
 
 async fn consume(config: &str, limit: usize, pause: Duration) {
