@@ -6,11 +6,13 @@ use std::time::Duration;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::client::{Calls, Floors};
+use crate::client::{Calls, Floors, Presence};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::consume::Pending;
-use crate::publish::{Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark};
+use crate::publish::{
+    Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark, unanswered,
+};
 use crate::topology::{Declaration, Plans, Topology};
 
 /// How long the last acks may take when everything closes.
@@ -29,6 +31,7 @@ pub(crate) struct Broker {
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
     pub(crate) floors: Floors,
+    pub(crate) presence: Presence,
     pub(crate) acks: Pending,
 }
 
@@ -54,6 +57,7 @@ impl Broker {
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
             floors: Floors::default(),
+            presence: Presence::default(),
             acks: Pending::default(),
             published: Topology::default(),
             consumed: Topology::default(),
@@ -118,8 +122,8 @@ impl Broker {
         let live = self.publishing.live_until(deadline).await?;
         let declared = timeout_at(deadline, self.published.ensure(&live, key, plan)).await;
         declared.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Unavailable,
+            Err(unanswered(
+                &live,
                 "the broker did not answer before the deadline",
             ))
         })

@@ -3,6 +3,7 @@
 //! lapin's own recovery is not used: it can hang without a sign, and its consumers may end without one.
 
 mod connect;
+mod guard;
 mod live;
 mod supervisor;
 

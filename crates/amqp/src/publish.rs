@@ -1,6 +1,7 @@
 //! Handing messages to the broker: confirmed, within a deadline, again after a loss, and never twice at its own will.
 
 mod lane;
+mod shared;
 mod single;
 mod unfinished;
 mod window;
@@ -15,6 +16,7 @@ use polywire_core::{Dispatched, Error, ErrorKind, Result};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use lane::{Lane, Opened};
+pub(crate) use shared::{Shared, Usable};
 pub(crate) use single::Singles;
 pub(crate) use unfinished::Unfinished;
 pub(crate) use window::Window;
@@ -99,7 +101,16 @@ pub(crate) async fn wait_until_read(live: &Live, deadline: Instant) -> Result<()
     waited.map_err(|_| blocked(&why).dispatched_as(Dispatched::No))
 }
 
-fn blocked(why: &str) -> Error {
+/// Why a step with the broker took until the deadline: it reads nothing, or it does not answer.
+pub(crate) fn unanswered(live: &Live, what: &'static str) -> Error {
+    let error = match live.blocked() {
+        Some(why) => blocked(&why),
+        None => Error::new(ErrorKind::Unavailable, what).retry_as(Retry::Later),
+    };
+    error.dispatched_as(Dispatched::No)
+}
+
+pub(crate) fn blocked(why: &str) -> Error {
     Error::new(
         ErrorKind::Overloaded,
         format!("the broker takes nothing for now: {why}: retry later"),

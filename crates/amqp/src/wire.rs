@@ -1,11 +1,13 @@
 //! How a message looks as AMQP properties and headers, the same for both ends. Nothing a peer writes is trusted.
 
+mod carry;
 mod head;
 mod question;
 mod reply;
 mod stamp;
 mod table;
 
+pub(crate) use carry::carried;
 pub(crate) use head::{Expected, Requirements, read_head, write_event, write_request};
 pub(crate) use question::{read_question, write_question};
 pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
@@ -24,6 +26,8 @@ pub(crate) mod names {
     pub(crate) const SUNSET: &str = "contract-sunset";
     pub(crate) const LINK: &str = "contract-link";
     pub(crate) const INSTANCE: &str = "contract-instance";
+    /// The versions of all copies of an event that was published on several tracks.
+    pub(crate) const COPIES: &str = "contract-copies";
     pub(crate) const MESSAGE_ID: &str = "contract-message-id";
     pub(crate) const ATTEMPT: &str = "contract-attempt";
     /// How often the message came back unsettled before it was last put into a queue.
@@ -44,6 +48,8 @@ pub(crate) mod names {
     pub(crate) const GROUP: &str = "contract-group";
     pub(crate) const FIRST_FAILURE: &str = "contract-first-failure";
     pub(crate) const LAST_FAILURE: &str = "contract-last-failure";
+    /// The headers that were too long to go with a message that was moved.
+    pub(crate) const LEFT_OUT: &str = "contract-left-out";
     /// The queue that a letter came from.
     pub(crate) const ORIGIN: &str = "contract-queue";
     /// The prefixes of CloudEvents attributes: the one that is written, and the other that is read too.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use polywire_contract::{Name, Requirement};
+use polywire_contract::{Name, Requirement, Version};
 use rand::RngExt;
 use tokio::time::Instant;
 
@@ -172,6 +172,9 @@ pub struct Head {
     pub requirement: Option<Requirement>,
     /// The version that was spoken: on events from the publisher. `None` on requests.
     pub stamp: Option<Arc<Stamp>>,
+    /// On an event that was published on several tracks: the versions of all its copies, by which a group that takes
+    /// several tracks knows which copy is its own. `None` when there is one.
+    pub copies: Option<Arc<[Version]>>,
     /// The media type of the body; [`ContentType::JSON`] for typed payloads.
     pub content_type: ContentType,
     /// When the sender stops waiting. On the wire it travels as remaining time, so clocks need not agree.
@@ -209,6 +212,7 @@ impl Head {
             kind,
             requirement: None,
             stamp: None,
+            copies: None,
             content_type: ContentType::JSON,
             deadline: None,
             idempotent: false,

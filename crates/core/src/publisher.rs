@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use polywire_contract::{Name, Status, Track};
+use polywire_contract::{Name, Status, Track, Version};
 use tokio::time::timeout_at;
 
 use crate::admission::too_large;
@@ -146,6 +146,15 @@ impl Publisher {
             .filter(|target| target.events.contains(&event))
         {
             messages.push(self.message(target, &event, &id, &body)?);
+        }
+        if messages.len() > 1 {
+            let versions = messages
+                .iter()
+                .filter_map(|message| message.head.stamp.as_ref());
+            let copies: Arc<[Version]> = versions.map(|stamp| stamp.version.clone()).collect();
+            for message in &mut messages {
+                message.head.copies = Some(copies.clone());
+            }
         }
         let Some(first) = messages.first() else {
             return Err(Error::new(

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
@@ -20,9 +19,9 @@ use polywire_core::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::Link;
+use crate::connection::{Link, Live};
 use crate::error::lost;
-use crate::publish::{Opened, Outgoing, wait_until_read};
+use crate::publish::{Opened, Outgoing, Shared, Usable, blocked, wait_until_read};
 use crate::topology::{Names, short};
 
 /// RabbitMQ's name for "reply on this channel".
@@ -43,10 +42,8 @@ pub(crate) enum Answer {
 
 /// All requests of a transport.
 pub(crate) struct Calls {
-    link: Link,
     places: Arc<Semaphore>,
-    current: ArcSwapOption<Line>,
-    opening: tokio::sync::Mutex<()>,
+    current: Shared<Line>,
 }
 
 struct Line {
@@ -134,7 +131,34 @@ fn gone() -> Error {
     .dispatched_as(Dispatched::Maybe)
 }
 
+impl Usable for Line {
+    fn is_usable(&self) -> bool {
+        self.opened.is_usable()
+    }
+}
+
 impl Line {
+    async fn open(live: Arc<Live>) -> Result<Arc<Self>> {
+        let channel = live.channel().await?;
+        let options = BasicConsumeOptions {
+            no_ack: true,
+            ..BasicConsumeOptions::default()
+        };
+        let consume = channel.basic_consume(
+            REPLY_TO.into(),
+            ShortString::default(),
+            options,
+            FieldTable::default(),
+        );
+        let consumer = live.step("waiting for replies", consume).await?;
+        let line = Arc::new(Self {
+            opened: Opened { live, channel },
+            waiting: Arc::default(),
+        });
+        tokio::spawn(hand_out(consumer, line.clone()));
+        Ok(line)
+    }
+
     /// Hands returned requests to those who wait. The library keeps them until somebody asks.
     async fn collect_returned(&self) {
         let Ok(returned) = self.opened.channel.wait_for_confirms().await else {
@@ -150,10 +174,8 @@ impl Line {
 impl Calls {
     pub(crate) fn new(link: Link, most: usize) -> Self {
         Self {
-            link,
             places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
-            current: ArcSwapOption::empty(),
-            opening: tokio::sync::Mutex::default(),
+            current: Shared::new(link),
         }
     }
 
@@ -209,10 +231,7 @@ impl Calls {
                 Ok(Ok(_)) => Ok(asked),
                 Ok(Err(error)) => Err(lost("sending a request", &error).dispatched_as(Dispatched::Maybe)),
                 Err(_) => Err(match line.opened.live.blocked() {
-                    Some(why) => Error::new(
-                        ErrorKind::Overloaded,
-                        format!("the broker takes nothing for now: {why}: retry later"),
-                    ),
+                    Some(why) => blocked(&why),
                     None => Error::new(ErrorKind::DeadlineExceeded, "the request could not be sent before the deadline"),
                 }
                 .dispatched_as(Dispatched::Maybe)),
@@ -222,49 +241,7 @@ impl Calls {
     }
 
     async fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
-        if let Some(line) = self.usable() {
-            return Ok(line);
-        }
-        let live = self.link.live_until(deadline).await?;
-        let opening = async {
-            let _one = self.opening.lock().await;
-            if let Some(line) = self.usable() {
-                return Ok(line);
-            }
-            let channel = live.channel().await?;
-            let options = BasicConsumeOptions {
-                no_ack: true,
-                ..BasicConsumeOptions::default()
-            };
-            let consume = channel.basic_consume(
-                REPLY_TO.into(),
-                ShortString::default(),
-                options,
-                FieldTable::default(),
-            );
-            let consumer = live.step("waiting for replies", consume).await?;
-            let line = Arc::new(Line {
-                opened: Opened { live, channel },
-                waiting: Arc::default(),
-            });
-            tokio::spawn(hand_out(consumer, line.clone()));
-            self.current.store(Some(line.clone()));
-            Ok(line)
-        };
-        match timeout_at(deadline, opening).await {
-            Ok(line) => line,
-            Err(_) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "the broker opened no channel before the deadline",
-            )
-            .dispatched_as(Dispatched::No)),
-        }
-    }
-
-    fn usable(&self) -> Option<Arc<Line>> {
-        self.current
-            .load_full()
-            .filter(|line| line.opened.is_usable())
+        self.current.get(deadline, Line::open).await
     }
 }
 

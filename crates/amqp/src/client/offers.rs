@@ -6,11 +6,11 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use polywire_contract::{Name, Offer, Retry};
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Answer;
 use crate::broker::Broker;
-use crate::publish::Outgoing;
+use crate::publish::{Outgoing, unanswered};
 use crate::topology::short;
 use crate::wire::is_problem;
 
@@ -39,9 +39,21 @@ pub(crate) async fn ask(broker: &Broker, contract: &Name, deadline: Instant) -> 
 
 /// The question what is offered.
 pub(crate) fn offer_question() -> BasicProperties {
-    BasicProperties::default()
-        .with_type(ASK.into())
-        .with_delivery_mode(1)
+    BasicProperties::default().with_type(ASK.into())
+}
+
+/// A question on its way to all providers of a contract.
+pub(super) fn question(
+    broker: &Broker,
+    contract: &Name,
+    properties: BasicProperties,
+) -> Result<Outgoing> {
+    Ok(Outgoing {
+        exchange: broker.plans.names.control_exchange()?,
+        key: short(contract.as_str())?,
+        properties: properties.with_delivery_mode(1),
+        body: Bytes::new(),
+    })
 }
 
 /// Hands the answers of all providers to `enough`, as they come, until it says that it is.
@@ -56,19 +68,17 @@ pub(crate) async fn ask_all(
     mut enough: impl FnMut(Result<Offer>) -> bool + Send,
 ) -> Result<()> {
     let live = broker.publishing.live_until(deadline).await?;
-    let exchange = broker.plans.names.control_exchange()?;
-    broker
+    let question = self::question(broker, contract, question)?;
+    let plan = || Ok(vec![broker.plans.control_exchange()?]);
+    let declaring = broker
         .published
-        .ensure(&live, exchange.as_str(), &|| {
-            Ok(vec![broker.plans.control_exchange()?])
-        })
-        .await?;
-    let question = Outgoing {
-        exchange,
-        key: short(contract.as_str())?,
-        properties: question,
-        body: Bytes::new(),
-    };
+        .ensure(&live, question.exchange.as_str(), &plan);
+    timeout_at(deadline, declaring).await.unwrap_or_else(|_| {
+        Err(unanswered(
+            &live,
+            "the broker did not answer before the deadline",
+        ))
+    })?;
     let mut asked = match broker.calls.ask(question, deadline).await {
         Err(error) if error.kind() == ErrorKind::DeadlineExceeded => return Err(none(contract)),
         asked => asked?,

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::ShortString;
 use polywire_contract::{Name, Requirement, Retry, Track, negotiate};
-use polywire_core::{Error, ErrorKind, Message, Receipt, Reply, Result};
+use polywire_core::{Error, ErrorKind, Head, Message, Receipt, Reply, Result};
 use tokio::time::Instant;
 
 use super::calls::Asked;
-use super::{Answer, ask, ask_all, offer_question, offers};
+use super::{Answer, ask, ask_all, offer_question, offers, presence};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
 use crate::topology::{Floor, Names, required, short};
@@ -18,8 +18,21 @@ use crate::wire::{Stamps, read_reply, write_event, write_request};
 
 /// How long a command's sender asks who is there, before it puts the command into the queue anyway.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long before its deadline a message is given up that could not be handed to the broker.
+const SLACK: Duration = Duration::from_millis(25);
 /// The property `type` of the notice that nobody waits for a call any more.
 pub(crate) const CANCEL: &str = "cancel";
+
+fn deadline(broker: &Broker, head: &Head) -> Instant {
+    head.deadline
+        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout)
+}
+
+/// A little before a deadline, so that its sender hears why the broker took nothing, and not only that time is up.
+fn before(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / 8).min(SLACK)
+}
 
 fn required_of(message: &Message) -> Result<&Requirement> {
     message.head.requirement.as_ref().ok_or_else(|| {
@@ -39,10 +52,7 @@ fn required_of(message: &Message) -> Result<&Requirement> {
 /// What the provider decided; `NoMatch` or `Unavailable` at once when none there would take it.
 pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> Result<Reply> {
     let requirement = required_of(&message)?.clone();
-    let deadline = message
-        .head
-        .deadline
-        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = deadline(broker, &message.head);
     let properties = write_request(&message.head)?;
     let contract = &message.head.contract;
     let mut spans = false;
@@ -102,7 +112,7 @@ async fn try_call(
         properties: properties.clone().with_expiration(short(left.to_string())?),
         body: message.body.clone(),
     };
-    let asked = broker.calls.ask(request, deadline).await?;
+    let asked = broker.calls.ask(request, before(deadline)).await?;
     let mut call = UnderWay {
         broker,
         contract,
@@ -110,7 +120,11 @@ async fn try_call(
         asked: Some(asked),
     };
     let answer = match &mut call.asked {
-        Some(asked) => asked.answer(deadline).await,
+        Some(asked) => tokio::select! {
+            biased;
+            answer = asked.answer(deadline) => answer,
+            error = presence::gone(broker, contract) => Err(error),
+        },
         None => return Ok(None),
     };
     call.asked = None;
@@ -156,10 +170,8 @@ impl Drop for UnderWay<'_> {
 /// `NoMatch` when providers are there and no newer replica of any of them could ever run it; `Overloaded`; `Unavailable`.
 pub(crate) async fn send(broker: &Broker, message: Message) -> Result<Receipt> {
     let requirement = required_of(&message)?.clone();
-    let deadline = message
-        .head
-        .deadline
-        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = deadline(broker, &message.head);
+    let deadline = before(deadline);
     let contract = message.head.contract.clone();
     let floor = command_floor(broker, &message, &requirement, deadline).await?;
     let queue = broker.plans.names.command_queue(&contract, &floor)?;
@@ -246,9 +258,7 @@ pub(crate) async fn publish(broker: &Broker, message: Message) -> Result<Receipt
             "an event states the version at which it is published",
         ));
     };
-    let deadline = head
-        .deadline
-        .unwrap_or_else(|| Instant::now() + broker.config.publish_timeout);
+    let deadline = before(deadline(broker, head));
     let outgoing = Outgoing {
         exchange: broker.plans.names.event_exchange(&head.contract)?,
         key: Names::event_key(Track::of(&stamp.version), &head.interaction)?,

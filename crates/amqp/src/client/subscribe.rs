@@ -1,19 +1,17 @@
 //! Joining a group: its queue, and the deliveries from it.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
 use polywire_contract::{Name, Requirement, Track};
 use polywire_core::{
-    Deliveries, Delivery, ErrorKind, Head, Kind, MessageId, Result, Shelf, Subscription, Verdict,
-    too_large,
+    Deliveries, Delivery, ErrorKind, Head, Kind, Result, Shelf, Subscription, Verdict, too_large,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{JOIN, ask_all};
+use super::{JOIN, ask_all, copies};
 use crate::broker::Broker;
 use crate::consume::{Gone, Origin, Plan, Settler, Source, Taken, Work};
 use crate::letters::group_name;
@@ -22,8 +20,6 @@ use crate::wire::{Expected, Stamps, read_head, write_question};
 
 /// How long a subscriber asks whether any provider offers what it wants; no answer is fine.
 const LOOK: Duration = Duration::from_secs(1);
-/// How many ids a group of several tracks remembers.
-const RECENT: usize = 8192;
 
 /// Joins.
 ///
@@ -77,7 +73,8 @@ pub(crate) async fn subscribe(
         contract: subscription.contract,
         event: subscription.event,
         stamps: Stamps::default(),
-        recent: (tracks.len() != 1).then(Recent::default),
+        requirement: subscription.requirement,
+        tracks,
         ending,
         _alone: alone,
     };
@@ -183,7 +180,9 @@ struct Member {
     contract: Name,
     event: Name,
     stamps: Stamps,
-    recent: Option<Recent>,
+    requirement: Requirement,
+    /// Those of the requirement; none stands for all.
+    tracks: Vec<Track>,
     /// The channel drains or is closed.
     ending: CancellationToken,
     // Last, so that the source lets go of the queue first.
@@ -200,9 +199,9 @@ impl Member {
             };
             let (taken, found) = self.read(work);
             match found {
-                Ok(head) if self.is_copy(&head) => {
+                Ok(head) if copies::is_other(&head, &self.requirement, &self.tracks) => {
                     if let Err(error) = taken.carry_out(Verdict::Ack).await {
-                        tracing::debug!(%error, "a copy on another track comes again");
+                        tracing::debug!(%error, "the copy of another track comes again");
                     }
                 }
                 Ok(head) => {
@@ -250,50 +249,5 @@ impl Member {
             head
         });
         (taken, head)
-    }
-
-    fn is_copy(&mut self, head: &Head) -> bool {
-        let track = head.stamp.as_ref().map(|stamp| Track::of(&stamp.version));
-        match (&mut self.recent, track) {
-            (Some(recent), Some(track)) => recent.is_copy(&head.id, track),
-            _ => false,
-        }
-    }
-}
-
-/// With several tracks one event arrives once per track, under one id; on the same track again it is a retry.
-#[derive(Default)]
-struct Recent {
-    tracks: HashMap<MessageId, Track>,
-    order: VecDeque<MessageId>,
-}
-
-impl Recent {
-    fn is_copy(&mut self, id: &MessageId, track: Track) -> bool {
-        if let Some(first) = self.tracks.get(id) {
-            return *first != track;
-        }
-        self.tracks.insert(id.clone(), track);
-        self.order.push_back(id.clone());
-        if self.order.len() > RECENT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.tracks.remove(&oldest);
-        }
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn copies_on_other_tracks_are_told_from_retries() {
-        let mut recent = Recent::default();
-        let id = MessageId::random();
-        assert!(!recent.is_copy(&id, Track::Major(2)));
-        assert!(recent.is_copy(&id, Track::Major(1)));
-        assert!(!recent.is_copy(&id, Track::Major(2)));
     }
 }

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use async_rs::Tokio;
 use lapin::tcp::AsyncTcpStream;
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
@@ -11,6 +12,7 @@ use polywire_contract::Retry;
 use polywire_core::{Dispatched, Error, ErrorKind};
 use tokio::time::timeout;
 
+use super::guard::{self, Guard};
 use crate::config::{AmqpConfig, BrokerUrl, Identity};
 use crate::error::{plain, refusal};
 
@@ -46,19 +48,17 @@ pub(super) async fn connect(
     uri.query.heartbeat.get_or_insert(heartbeat);
     let properties = ConnectionProperties::default()
         .with_connection_name(format!("{} ({role})", config.connection_name).into());
-    let runtime =
-        lapin::runtime::default_runtime().map_err(|error| unreachable(url, &plain(&error)))?;
     let socket = Socket::default();
     let (kept, tls) = (socket.clone(), identity.clone());
     let connecting = Connection::connector(
         uri,
-        runtime,
-        async move |uri: AMQPUri, runtime| {
+        guard::runtime(),
+        async move |uri: AMQPUri, _| {
             let host = uri.authority.host.clone();
             let mut last =
                 std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
             for address in tokio::net::lookup_host((host.as_str(), uri.authority.port)).await? {
-                match AsyncTcpStream::connect(&runtime, address).await {
+                match guard::Socket::connect(&Tokio::current(), address).await {
                     Ok(stream) => {
                         #[cfg(unix)]
                         if let AsyncTcpStream::Plain(plain) = &stream {
@@ -66,12 +66,13 @@ pub(super) async fn connect(
                             let handle = plain.get_ref().as_fd().try_clone_to_owned();
                             *kept.0.lock() = handle.ok().map(TcpStream::from);
                         }
-                        return match uri.scheme {
-                            lapin::uri::AMQPScheme::AMQP => Ok(stream),
+                        let stream = match uri.scheme {
+                            lapin::uri::AMQPScheme::AMQP => stream,
                             lapin::uri::AMQPScheme::AMQPS => {
-                                Ok(stream.into_tls(&host, tls.to_lapin().as_ref()).await?)
+                                stream.into_tls(&host, tls.to_lapin().as_ref()).await?
                             }
                         };
+                        return Ok(AsyncTcpStream::Plain(Guard::new(stream)));
                     }
                     Err(error) => last = error,
                 }

@@ -6,15 +6,18 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use lapin::BasicProperties;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::ShortString;
 use polywire_core::{Error, ErrorKind, Result, Settle, Shelf, Verdict};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::Acks;
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken as Publish};
-use crate::wire::{Headers, attempts, names, returns};
+use crate::wire::{Headers, attempts, carried, names, returns};
+
+/// How long a message is held that could be put nowhere, before it goes back.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the messages of a queue go when they do not stay.
 #[derive(Clone, Debug)]
@@ -51,6 +54,12 @@ pub(crate) struct Taken {
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
     pub(crate) redelivered: bool,
+}
+
+/// A message on its way to another queue.
+struct Moving {
+    properties: BasicProperties,
+    headers: Headers,
 }
 
 impl Taken {
@@ -90,7 +99,8 @@ impl Taken {
     }
 
     async fn again(self, wait: Duration, attempt: i64, skips: Option<u32>) -> Result<()> {
-        let mut headers = self.headers();
+        let mut moving = self.moving();
+        let headers = &mut moving.headers;
         headers.number(names::ATTEMPT, attempt);
         headers.number(names::RETURNS, returns(&self.properties).into());
         if let Some(skips) = skips {
@@ -101,14 +111,15 @@ impl Taken {
         let bucket = crate::topology::wait_bucket(wait);
         let exchange = self.settler.broker.plans.names.wait(bucket)?;
         let key = self.settler.origin.queue.clone();
-        self.put(exchange, key, headers, Some(bucket)).await
+        self.put(exchange, key, moving, Some(bucket)).await
     }
 
     async fn shelve(self, shelf: Shelf, reason: &str) -> Result<()> {
         let origin = &self.settler.origin;
         let group = self.group();
         tracing::warn!(%group, id = ?self.properties.message_id(), %reason, %shelf, "message set aside");
-        let mut headers = self.headers();
+        let mut moving = self.moving();
+        let headers = &mut moving.headers;
         headers.number(names::ATTEMPT, attempts(&self.properties).into());
         headers.number(names::RETURNS, returns(&self.properties).into());
         headers.number(names::LAST_FAILURE, now());
@@ -119,44 +130,32 @@ impl Taken {
         headers.text(names::GROUP, &group);
         headers.text(names::ORIGIN, origin.queue.as_str());
         let key = origin.shelf(shelf).clone();
-        self.put(ShortString::default(), key, headers, None).await
+        self.put(ShortString::default(), key, moving, None).await
     }
 
-    /// The headers without what the broker added, with the first failure noted.
-    fn headers(&self) -> Headers {
-        let mut table = FieldTable::default();
-        let mut failed_before = false;
-        for (key, value) in self.properties.headers().iter().flat_map(FieldTable::inner) {
-            let text = key.as_str();
-            if text.starts_with("x-death")
-                || text.starts_with("x-first-death")
-                || text.starts_with("x-last-death")
-                || text == "x-delivery-count"
-            {
-                continue;
-            }
-            failed_before |= text == names::FIRST_FAILURE;
-            table.insert(key.clone(), value.clone());
-        }
-        let mut headers = Headers::from_table(table);
-        if !failed_before {
+    /// What goes with the message, with the first failure noted.
+    fn moving(&self) -> Moving {
+        let (properties, mut headers) = carried(&self.properties, |_| true);
+        if !headers.contains(names::FIRST_FAILURE) {
             headers.number(names::FIRST_FAILURE, now());
         }
-        headers
+        Moving {
+            properties,
+            headers,
+        }
     }
 
     async fn put(
         self,
         exchange: ShortString,
         key: ShortString,
-        headers: Headers,
+        moving: Moving,
         bucket: Option<u64>,
     ) -> Result<()> {
         let Self {
             settler,
             acks,
             tag,
-            properties,
             body,
             ..
         } = self;
@@ -165,9 +164,7 @@ impl Taken {
             let message = Outgoing {
                 exchange,
                 key: key.clone(),
-                properties: properties
-                    .with_headers(headers.finish()?)
-                    .with_delivery_mode(2),
+                properties: moving.properties.with_headers(moving.headers.finish()?),
                 body,
             };
             let deadline = Instant::now() + broker.config.publish_timeout;
@@ -197,6 +194,8 @@ impl Taken {
         match put.await {
             Ok(()) => acks.ack(tag),
             Err(error) => {
+                // Not at once, or a broker that takes nothing is asked without end.
+                sleep(PAUSE).await;
                 acks.give_back(tag);
                 Err(error)
             }
@@ -271,9 +270,10 @@ impl Taken {
 
     /// Puts a message back where the broker does not count how often that happened.
     async fn return_counted(self, came_back: u32) -> Result<()> {
-        let mut headers = self.headers();
+        let mut moving = self.moving();
+        let headers = &mut moving.headers;
         headers.number(names::RETURNS, came_back.into());
         let key = self.settler.origin.queue.clone();
-        self.put(ShortString::default(), key, headers, None).await
+        self.put(ShortString::default(), key, moving, None).await
     }
 }

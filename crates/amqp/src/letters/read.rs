@@ -19,9 +19,42 @@ fn field(table: &FieldTable, key: &str) -> Option<String> {
     }
 }
 
-/// The queue that a letter came from: as we wrote it, or as the broker did when it gave a message up.
-pub(super) fn origin(table: &FieldTable) -> Option<String> {
-    field(table, names::ORIGIN).or_else(|| field(table, "x-first-death-queue"))
+/// What the broker itself noted when it gave a message up: the newest entry of `x-death`.
+struct Death {
+    queue: String,
+    reason: String,
+    at: Option<SystemTime>,
+}
+
+/// What we set aside has no such note, so where there is one it is the newer.
+fn death(table: &FieldTable) -> Option<Death> {
+    let AMQPValue::FieldArray(deaths) = table.inner().get("x-death")? else {
+        return None;
+    };
+    let AMQPValue::FieldTable(newest) = deaths.as_slice().first()? else {
+        return None;
+    };
+    let at = match newest.inner().get("time") {
+        Some(AMQPValue::Timestamp(seconds)) => after_1970(Duration::from_secs(*seconds)),
+        _ => None,
+    };
+    Some(Death {
+        queue: field(newest, "queue")?,
+        reason: field(newest, "reason")?,
+        at,
+    })
+}
+
+fn after_1970(time: Duration) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(time)
+}
+
+/// The queue that a letter came from: as the broker noted it when it gave the message up, or as we did.
+pub(super) fn origin(properties: &BasicProperties) -> Option<String> {
+    let table = properties.headers().as_ref()?;
+    death(table)
+        .map(|death| death.queue)
+        .or_else(|| field(table, names::ORIGIN))
 }
 
 /// Reads a letter. What cannot be read of its head is left out: an operator must see it all the same.
@@ -64,20 +97,22 @@ pub(super) fn letter(place: &Place, properties: &BasicProperties, body: &[u8]) -
         .group
         .clone()
         .unwrap_or_else(|| format!("commands.{}", head.interaction));
-    let reason = field(table, names::REASON).unwrap_or_else(|| {
-        match field(table, "x-first-death-reason").as_deref() {
-            Some("delivery_limit") => format!("came back unsettled {} times", head.attempt),
-            Some(other) => format!("the broker gave it up: {other}"),
-            None => "not said".to_owned(),
+    let death = death(table);
+    let reason = match &death {
+        Some(death) if death.reason == "delivery_limit" => {
+            format!("came back unsettled {} times", head.attempt)
         }
-    });
-    let at = match table.inner().get(names::LAST_FAILURE) {
+        Some(death) => format!("the broker gave it up: {}", death.reason),
+        None => field(table, names::REASON).unwrap_or_else(|| "not said".to_owned()),
+    };
+    let noted = match table.inner().get(names::LAST_FAILURE) {
         Some(AMQPValue::LongLongInt(milliseconds)) => u64::try_from(*milliseconds).ok(),
         _ => None,
     };
-    let at = at.map_or(SystemTime::UNIX_EPOCH, |at| {
-        SystemTime::UNIX_EPOCH + Duration::from_millis(at)
-    });
+    let at = death
+        .and_then(|death| death.at)
+        .or_else(|| after_1970(Duration::from_millis(noted?)))
+        .unwrap_or(SystemTime::UNIX_EPOCH);
     Letter {
         head,
         body: Bytes::copy_from_slice(body),

@@ -1,7 +1,7 @@
 //! Letters that go back to where they came from.
 
 use lapin::message::BasicGetMessage;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::ShortString;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
@@ -9,41 +9,34 @@ use super::Shelves;
 use super::read::origin;
 use crate::publish::{Outgoing, Taken};
 use crate::topology::short;
-use crate::wire::{Headers, names};
+use crate::wire::{carried, names};
+
+/// What was noted of a message when it was set aside, and before: a replayed one starts afresh.
+const FATE: [&str; 8] = [
+    names::ATTEMPT,
+    names::RETURNS,
+    names::SKIPS,
+    names::REASON,
+    names::GROUP,
+    names::ORIGIN,
+    names::FIRST_FAILURE,
+    names::LAST_FAILURE,
+];
 
 impl Shelves {
     pub(super) async fn replay_one(&self, message: BasicGetMessage) -> Result<()> {
         let delivery = message.delivery;
-        let table = delivery.properties.headers().clone().unwrap_or_default();
-        let origin = origin(&table).ok_or_else(|| {
+        let origin = origin(&delivery.properties).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidPayload,
                 "the letter does not say which queue it came from: it can only be discarded",
             )
         })?;
-        let mut fresh = FieldTable::default();
-        for (key, value) in table.inner() {
-            let key_text = key.as_str();
-            let ours = [
-                names::ATTEMPT,
-                names::RETURNS,
-                names::SKIPS,
-                names::REASON,
-                names::GROUP,
-                names::ORIGIN,
-                names::FIRST_FAILURE,
-                names::LAST_FAILURE,
-            ];
-            if !ours.contains(&key_text) && !key_text.starts_with("x-") {
-                fresh.insert(key.clone(), value.clone());
-            }
-        }
+        let (properties, headers) = carried(&delivery.properties, |key| !FATE.contains(&key));
         let outgoing = Outgoing {
             exchange: ShortString::default(),
             key: short(origin.clone())?,
-            properties: delivery
-                .properties
-                .with_headers(Headers::from_table(fresh).finish()?),
+            properties: properties.with_headers(headers.finish()?),
             body: delivery.data.into(),
         };
         let deadline = Instant::now() + self.broker.config.publish_timeout;

@@ -11,8 +11,9 @@ use polywire_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use super::shared::NO_CHANNEL;
 use super::window::outcome;
-use super::{Attempt, Opened, Outgoing, Unfinished, wait_until_read};
+use super::{Attempt, Opened, Outgoing, Unfinished, Usable, unanswered, wait_until_read};
 use crate::connection::Link;
 
 /// How many such publishes run at once.
@@ -98,10 +99,7 @@ impl Singles {
                 channel: channel?,
                 live,
             }),
-            Err(_) => Err(Error::new(
-                ErrorKind::Unavailable,
-                "the broker opened no channel before the deadline",
-            )),
+            Err(_) => Err(unanswered(&live, NO_CHANNEL)),
         }
     }
 }

@@ -61,6 +61,8 @@ impl Control {
                 Err(error) => write_problem(&error, self.service.name(), correlation),
             },
             Some(CANCEL) => return self.running.give_up(properties),
+            // Whoever asks nothing only wants to know whether anybody is there.
+            None => return,
             other => return tracing::debug!(?other, "an unknown question was ignored"),
         };
         if let Some(to) = properties.reply_to().clone() {

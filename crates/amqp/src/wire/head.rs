@@ -1,5 +1,6 @@
 //! A message's head as properties and headers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
@@ -11,11 +12,13 @@ use tokio::time::Instant;
 
 use super::names;
 use super::stamp::{Stamps, write_stamp};
-use super::table::{Headers, as_text, attempts, returns, text};
+use super::table::{Headers, as_text, attempts, attribute_text, returns, text};
 use crate::error::invalid;
 
 /// The longest deadline taken from a peer.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// On how many tracks one event may be published.
+const MAX_COPIES: usize = 64;
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
 
@@ -67,6 +70,15 @@ pub(crate) fn write_event(head: &Head) -> Result<BasicProperties> {
             &format!("{}.{track}.{}", head.contract, head.interaction),
         );
         write_stamp(&mut headers, stamp, false);
+        // As attributes too, for those who read nothing but the event.
+        headers.text("cloudEvents_contractversion", &stamp.version.to_string());
+        if let Some(digest) = &stamp.digest {
+            headers.text("cloudEvents_contractdigest", &digest.to_string());
+        }
+    }
+    if let Some(copies) = &head.copies {
+        let versions: Vec<String> = copies.iter().map(ToString::to_string).collect();
+        headers.text(names::COPIES, &versions.join(", "));
     }
     if let Some(key) = &head.ordering_key {
         headers.text("cloudEvents_partitionkey", key);
@@ -146,12 +158,7 @@ pub(crate) fn read_head(
     if let Some(text) = properties.content_type() {
         head.content_type = ContentType::parse(text.as_str());
     }
-    let event = |key: &'static str| -> Result<Option<&str>> {
-        match text(table, &format!("{}{key}", names::EVENT))? {
-            Some(found) => Ok(Some(found)),
-            None => text(table, &format!("{}{key}", names::EVENT_COLON)),
-        }
-    };
+    let event = |key: &'static str| attribute_text(table, key);
     let is_event = expected.kind == Kind::Event;
     let id = match (properties.message_id(), text(table, names::MESSAGE_ID)?) {
         (Some(id), _) => Some(id.as_str()),
@@ -186,6 +193,7 @@ pub(crate) fn read_head(
     }
     if is_event {
         head.stamp = stamps.read(expected.contract, table)?;
+        head.copies = text(table, names::COPIES)?.map(copies).transpose()?;
     } else {
         if expected.kind == Kind::Operation {
             head.deadline = timeout(properties)?.map(|wait| Instant::now() + wait);
@@ -197,6 +205,25 @@ pub(crate) fn read_head(
         }
     }
     Ok(head)
+}
+
+/// Reads `1.4.0, 2.0.0`.
+fn copies(text: &str) -> Result<Arc<[Version]>> {
+    let mut versions = Vec::new();
+    for part in text.split(',') {
+        if versions.len() == MAX_COPIES {
+            return Err(invalid(format!(
+                "header {} has more than {MAX_COPIES} versions",
+                names::COPIES
+            )));
+        }
+        let version = part.trim().parse().map_err(|error| {
+            let found = shown(part);
+            invalid(format!("header {} has {found:?}: {error}", names::COPIES))
+        })?;
+        versions.push(version);
+    }
+    Ok(versions.into())
 }
 
 fn interaction(properties: &BasicProperties, expected: &Expected<'_>) -> Result<Name> {

@@ -22,9 +22,7 @@ pub(crate) fn write_question(subscription: &Subscription) -> Result<BasicPropert
     if let Some(token) = &subscription.token {
         headers.text(names::TOKEN, token.expose());
     }
-    Ok(BasicProperties::default()
-        .with_delivery_mode(1)
-        .with_headers(headers.finish()?))
+    Ok(BasicProperties::default().with_headers(headers.finish()?))
 }
 
 /// Reads what [`write_question`] wrote; the group and the prefetch are not told.

@@ -8,7 +8,7 @@ use polywire_contract::{Digest, Name, Offer, Status, Version};
 use polywire_core::{Error, Result, Stamp};
 
 use super::names;
-use super::table::{Headers, text};
+use super::table::{Headers, attribute_text, text};
 use crate::error::invalid;
 
 /// How many stamps are remembered.
@@ -70,6 +70,11 @@ impl Stamps {
         let mut sent = [None; FIELDS.len()];
         for (place, key) in sent.iter_mut().zip(FIELDS) {
             *place = text(table, key)?;
+        }
+        // A foreign publisher of events may write its version as an attribute alone.
+        if sent[0].is_none() {
+            sent[0] = attribute_text(table, "contractversion")?;
+            sent[2] = attribute_text(table, "contractdigest")?;
         }
         if sent[0].is_none() {
             return Ok(None);

@@ -25,9 +25,13 @@ impl Headers {
         let bytes = table
             .inner()
             .iter()
-            .map(|(key, value)| key.as_str().len() + size(value))
+            .map(|(key, value)| entry_size(key, value))
             .sum();
         Self { table, bytes }
+    }
+
+    pub(crate) fn contains(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     pub(crate) fn text(&mut self, key: &'static str, value: &str) {
@@ -74,18 +78,26 @@ impl Headers {
     }
 }
 
+/// What an entry takes in a frame: its name with a length, a type, and the value with a length.
+pub(super) fn entry_size(key: &ShortString, value: &AMQPValue) -> usize {
+    1 + key.as_str().len() + size(value)
+}
+
 fn size(value: &AMQPValue) -> usize {
-    match value {
+    const TYPE_AND_LENGTH: usize = 5;
+    let inner = match value {
         AMQPValue::LongString(text) => text.len(),
+        AMQPValue::ByteArray(bytes) => bytes.len(),
         AMQPValue::ShortString(text) => text.as_str().len(),
         AMQPValue::FieldTable(table) => table
             .inner()
             .iter()
-            .map(|(key, value)| key.as_str().len() + size(value))
+            .map(|(key, value)| entry_size(key, value))
             .sum(),
         AMQPValue::FieldArray(array) => array.as_slice().iter().map(size).sum(),
         _ => 8,
-    }
+    };
+    TYPE_AND_LENGTH + inner
 }
 
 /// A header as text; `None` when it is not there.
@@ -96,6 +108,17 @@ pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a st
     match table.inner().get(key) {
         None | Some(AMQPValue::Void) => Ok(None),
         Some(value) => as_text(key, value).map(Some),
+    }
+}
+
+/// A CloudEvents attribute as text, under either prefix of the AMQP binding.
+///
+/// # Errors
+/// As [`text`].
+pub(crate) fn attribute_text<'a>(table: &'a FieldTable, name: &str) -> Result<Option<&'a str>> {
+    match text(table, &format!("{}{name}", names::EVENT))? {
+        Some(found) => Ok(Some(found)),
+        None => text(table, &format!("{}{name}", names::EVENT_COLON)),
     }
 }
 

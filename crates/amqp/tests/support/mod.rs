@@ -6,6 +6,7 @@
     reason = "each test target uses its own part, and a test may panic"
 )]
 
+pub(crate) mod frames;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod stage;
@@ -48,4 +49,9 @@ pub(crate) fn namespace() -> String {
 /// A transport of its own connections.
 pub(crate) fn transport(config: &AmqpConfig) -> Result<Arc<AmqpTransport>> {
     Ok(Arc::new(AmqpTransport::new(config.clone())?))
+}
+
+/// A name at the broker, in the namespace of a test.
+pub(crate) fn name(config: &AmqpConfig, rest: &str) -> String {
+    format!("{}.{rest}", config.namespace.as_deref().unwrap())
 }

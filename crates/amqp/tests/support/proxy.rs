@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use polywire_amqp::BrokerUrl;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::frames::{self, Frame};
+
+const BASIC_CONSUME: (u16, u16) = (60, 20);
 
 /// What the proxy does with connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +33,16 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
     cut: Mutex<CancellationToken>,
-    inject: Arc<Mutex<Vec<mpsc::UnboundedSender<Vec<u8>>>>>,
-    end: CancellationToken,
+    links: Mutex<Vec<Arc<Link>>>,
+    accepting: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+/// One connection through the proxy.
+struct Link {
+    to_client: mpsc::UnboundedSender<Frame>,
+    to_broker: mpsc::UnboundedSender<Frame>,
+    /// The channels on which the client consumes.
+    consuming: Mutex<Vec<u16>>,
 }
 
 impl Proxy {
@@ -38,11 +52,32 @@ impl Proxy {
             address: listener.local_addr().unwrap(),
             mode: watch::Sender::new(mode),
             cut: Mutex::default(),
-            inject: Arc::default(),
-            end: CancellationToken::new(),
+            links: Mutex::default(),
+            accepting: tokio::sync::Mutex::default(),
         });
-        tokio::spawn(accept(listener, Arc::downgrade(&proxy), proxy.end.clone()));
+        let accepting = tokio::spawn(accept(listener, Arc::downgrade(&proxy)));
+        *proxy.accepting.lock().await = Some(accepting);
         proxy
+    }
+
+    /// Refuses connections from now on; those that are open stay.
+    pub(crate) async fn close_port(&self) {
+        if let Some(accepting) = self.accepting.lock().await.take() {
+            accepting.abort();
+            let _ = accepting.await;
+        }
+    }
+
+    /// Takes connections again.
+    pub(crate) async fn open_port(self: &Arc<Self>) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let accepting = tokio::spawn(accept(listener, Arc::downgrade(self)));
+        *self.accepting.lock().await = Some(accepting);
+    }
+
+    /// How many connections were made since the last cut.
+    pub(crate) fn links(&self) -> usize {
+        self.links.lock().len()
     }
 
     /// The broker's url through this proxy.
@@ -57,20 +92,34 @@ impl Proxy {
     /// Closes every connection.
     pub(crate) fn cut(&self) {
         std::mem::take(&mut *self.cut.lock()).cancel();
-        self.inject.lock().clear();
+        self.links.lock().clear();
     }
 
-    /// Puts bytes of the broker's side into every connection, which must be between two frames.
-    pub(crate) fn inject(&self, bytes: &[u8]) {
-        self.inject
-            .lock()
-            .retain(|client| client.send(bytes.to_vec()).is_ok());
+    /// Sends a frame of the broker's to every client.
+    pub(crate) fn tell_clients(&self, frame: impl Fn() -> Frame) {
+        for link in &*self.links.lock() {
+            // A connection that has ended needs no telling.
+            let _ = link.to_client.send(frame());
+        }
+    }
+
+    /// Sends a frame of the client's to the broker on every channel that has a consumer; says how many there were.
+    pub(crate) fn tell_broker(&self, frame: impl Fn(u16) -> Frame) -> usize {
+        let mut told = 0;
+        for link in &*self.links.lock() {
+            for channel in &*link.consuming.lock() {
+                told += usize::from(link.to_broker.send(frame(*channel)).is_ok());
+            }
+        }
+        told
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.end.cancel();
+        if let Some(accepting) = self.accepting.get_mut().take() {
+            accepting.abort();
+        }
         self.cut();
     }
 }
@@ -90,72 +139,101 @@ pub(crate) fn broker_address() -> String {
     rest.split(['/', '?']).next().unwrap().to_owned()
 }
 
-async fn accept(listener: TcpListener, proxy: std::sync::Weak<Proxy>, end: CancellationToken) {
+async fn accept(listener: TcpListener, proxy: std::sync::Weak<Proxy>) {
     loop {
-        let client = tokio::select! {
-            () = end.cancelled() => return,
-            client = listener.accept() => client,
-        };
+        let client = listener.accept().await;
         let (Ok((client, _)), Some(proxy)) = (client, proxy.upgrade()) else {
             return;
         };
         if *proxy.mode.borrow() == Mode::Refuse {
             continue;
         }
-        let (send, receive) = mpsc::unbounded_channel();
-        proxy.inject.lock().push(send);
+        let (to_client, from_test) = mpsc::unbounded_channel();
+        let (to_broker, for_broker) = mpsc::unbounded_channel();
+        let link = Arc::new(Link {
+            to_client,
+            to_broker,
+            consuming: Mutex::default(),
+        });
+        proxy.links.lock().push(link.clone());
         let (cut, mode) = (proxy.cut.lock().clone(), proxy.mode.subscribe());
         tokio::spawn(async move {
+            let Ok(broker) = TcpStream::connect(broker_address()).await else {
+                return;
+            };
+            let _ = (client.set_nodelay(true), broker.set_nodelay(true));
+            let (mut from_client, to_client) = client.into_split();
+            let (from_broker, mut to_broker) = broker.into_split();
+            let up = async {
+                let header = frames::read_protocol(&mut from_client).await?;
+                to_broker.write_all(&header).await?;
+                pass(from_client, to_broker, for_broker, mode.clone(), |frame| {
+                    if frame.id() == Some(BASIC_CONSUME) {
+                        link.consuming.lock().push(frame.channel);
+                    }
+                })
+                .await
+            };
+            let down = pass(from_broker, to_client, from_test, mode.clone(), |_| {});
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = pass(client, receive, mode) => {}
+                _ = up => {}
+                _ = down => {}
             }
         });
     }
 }
 
+/// Passes frames on, and between them those of the test.
 async fn pass(
-    mut client: TcpStream,
-    mut inject: mpsc::UnboundedReceiver<Vec<u8>>,
+    from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut more: mpsc::UnboundedReceiver<Frame>,
     mut mode: watch::Receiver<Mode>,
-) {
-    let Ok(mut broker) = TcpStream::connect(broker_address()).await else {
-        return;
+    seen: impl Fn(&Frame),
+) -> std::io::Result<()> {
+    let (frames, mut arrived) = mpsc::channel(64);
+    let reading = async move {
+        let mut from = BufReader::new(from);
+        loop {
+            let frame = frames::read(&mut from).await?;
+            if frames.send(frame).await.is_err() {
+                return Ok(());
+            }
+        }
     };
-    let _ = client.set_nodelay(true);
-    let _ = broker.set_nodelay(true);
-    let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
-    loop {
-        if mode.wait_for(|mode| *mode != Mode::Freeze).await.is_err() {
-            return;
+    let writing = async move {
+        loop {
+            // The sender of modes lives as long as the proxy does.
+            let _ = mode.wait_for(|mode| *mode != Mode::Freeze).await;
+            let frame = tokio::select! {
+                _ = mode.changed() => continue,
+                Some(frame) = arrived.recv() => frame,
+                Some(frame) = more.recv() => frame,
+                else => return Ok(()),
+            };
+            seen(&frame);
+            to.write_all(&frame.bytes()).await?;
         }
-        tokio::select! {
-            changed = mode.changed() => if changed.is_err() { return },
-            read = client.read(&mut up) => match read {
-                Ok(bytes @ 1..) => if broker.write_all(&up[..bytes]).await.is_err() { return },
-                _ => return,
-            },
-            read = broker.read(&mut down) => match read {
-                Ok(bytes @ 1..) => if client.write_all(&down[..bytes]).await.is_err() { return },
-                _ => return,
-            },
-            Some(bytes) = inject.recv() => if client.write_all(&bytes).await.is_err() { return },
-        }
+    };
+    tokio::select! {
+        done = reading => done,
+        done = writing => done,
     }
 }
 
-/// `connection.blocked` with a reason, or `connection.unblocked`, as a frame.
-pub(crate) fn blocked_frame(reason: Option<&str>) -> Vec<u8> {
-    let mut method = vec![0, 10, 0, if reason.is_some() { 60 } else { 61 }];
-    if let Some(reason) = reason {
-        method.push(u8::try_from(reason.len()).unwrap());
-        method.extend(reason.as_bytes());
+/// `connection.blocked` with a reason, or `connection.unblocked`.
+pub(crate) fn blocked_frame(reason: Option<&str>) -> Frame {
+    match reason {
+        Some(reason) => Frame::method(0, 10, 60, &frames::short(reason)),
+        None => Frame::method(0, 10, 61, &[]),
     }
-    let mut frame = vec![1, 0, 0];
-    frame.extend(u32::try_from(method.len()).unwrap().to_be_bytes());
-    frame.extend(method);
-    frame.push(0xCE);
-    frame
+}
+
+/// `basic.ack` of a delivery that there never was.
+pub(crate) fn unknown_ack(channel: u16) -> Frame {
+    let arguments = [&(u64::MAX >> 8).to_be_bytes()[..], &[0]].concat();
+    Frame::method(channel, 60, 80, &arguments)
 }
 
 /// How long a test waits for one thing.

@@ -9,7 +9,7 @@ use polywire_core::{
     Channel, Deliveries, Health, Policy, Publisher, Result, Service, Session, Subscription,
     Versions,
 };
-use polywire_testkit::sample::{CONTRACT, Edition, Probe, Sample, interaction};
+use polywire_testkit::sample::{CONTRACT, Edition, Happening, Probe, Sample, interaction};
 use tokio::time::{interval, timeout};
 
 use super::proxy::PATIENCE;
@@ -108,4 +108,12 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 pub(crate) async fn until_ready(channel: &Arc<AmqpChannel>) {
     until("readiness", || channel.health() == Health::Ready).await;
+}
+
+pub(crate) fn event(publisher: u64, number: u64) -> Happening {
+    Happening {
+        number,
+        publisher,
+        text: String::new(),
+    }
 }

@@ -1,0 +1,102 @@
+//! What waiting cannot mend is an error that says so.
+
+use std::time::{Duration, Instant};
+
+use polywire_amqp::QueueType;
+use polywire_core::{Channel, ErrorKind};
+use polywire_testkit::sample::{Edition, interaction};
+
+use crate::support;
+use crate::support::stage::{provider, session, subscribe};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_told_at_once_and_never_shown() {
+    let mut config = support::config().unwrap();
+    let address = support::proxy::broker_address();
+    config.urls = vec![
+        format!("amqp://guest:hunter2@{address}/%2f")
+            .parse()
+            .unwrap(),
+    ];
+    let channel = support::transport(&config).unwrap().open();
+    let start = Instant::now();
+    let error = session(&channel, "^1.4", Duration::from_secs(20))
+        .call(interaction::ECHO, "{}".into())
+        .await
+        .unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
+    assert!(error.to_string().contains("refused the login"), "{error}");
+    assert!(!format!("{error:?} {:?} {channel:?}", channel.health()).contains("hunter2"));
+    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_vhost_is_told_at_once() {
+    let mut config = support::config().unwrap();
+    let address = support::proxy::broker_address();
+    config.urls = vec![
+        format!("amqp://guest:guest@{address}/nowhere")
+            .parse()
+            .unwrap(),
+    ];
+    let channel = support::transport(&config).unwrap().open();
+    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("refused the vhost"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_topology_is_told_with_the_argument_that_differs() {
+    let config = support::config().unwrap();
+    let channel = support::transport(&config).unwrap().open();
+    let _held = subscribe(&channel, "billing", 1).await.unwrap();
+    let mut other = config.clone();
+    other.queue_type = QueueType::Classic;
+    let channel = support::transport(&other).unwrap().open();
+    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.to_string().contains("differs in"), "{error}");
+    assert!(error.to_string().contains(" there, "), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_is_overloaded_at_the_deadline() {
+    let mut config = support::config().unwrap();
+    config.queue_messages = Some(5);
+    let channel = support::transport(&config).unwrap().open();
+    let client = session(&channel, "^1.4", Duration::from_secs(2));
+    let mut refused = None;
+    for number in 0..200 {
+        let note = polywire_testkit::sample::Note::done(number);
+        if let Err(error) = client.command(interaction::NOTE, &note).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    let error = refused.unwrap();
+    assert!(
+        [ErrorKind::Overloaded, ErrorKind::DeadlineExceeded].contains(&error.kind()),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_beyond_a_frame_are_refused_here() {
+    let config = support::config().unwrap();
+    let provider = provider(&config, &[Edition::V1_4]).await;
+    let options = polywire_core::CallOptions::new().idempotency_key("k".repeat(200_000));
+    let client = session(&provider.channel, "^1.4", Duration::from_secs(10)).with(options);
+    let error = client
+        .call(interaction::ECHO, "{}".into())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    let error = client
+        .command(interaction::NOTE, &polywire_testkit::sample::Note::done(1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
+    assert_eq!(provider.channel.health(), polywire_core::Health::Ready);
+}
