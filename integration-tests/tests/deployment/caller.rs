@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use polywire::{CallError, CallOptions, Error, ErrorKind, Polywire};
+use polywire::core::MessageId;
+use polywire::{CallError, CallOptions, Error, ErrorKind};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::Link;
 use super::contract::v1_4;
 use super::replica::FLOOR;
+use super::support::{soon, wire};
 
 /// How a caller was answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answered {
-    pub(crate) calls: u64,
-    pub(crate) commands: u64,
+    pub(crate) calls: usize,
+    /// The ids of accepted commands.
+    pub(crate) commands: Vec<MessageId>,
     /// Errors by kind.
     pub(crate) errors: BTreeMap<&'static str, u64>,
     pub(crate) last_error: Option<String>,
@@ -36,11 +40,11 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Starts to call whoever is behind the address, requiring at least one minor version.
-    pub(crate) async fn start(url: &str, floor: u64) -> Self {
-        let text = format!(
-            "[channel.counter]\nrequire = \"^1.{floor}\"\ntransport = \"http\"\n[transport.http]\nurl = \"{url}\"\n"
-        );
-        let wire: Polywire = super::wire(&text);
+    pub(crate) async fn start(link: &Link, floor: u64) -> Self {
+        let wire = wire(&format!(
+            "[channel.counter]\nrequire = \"^1.{floor}\"\n{}",
+            link.config()
+        ));
         let counter: v1_4::CounterClient = wire.connect("counter").await.unwrap();
         let changes = Arc::<Mutex<Vec<String>>>::default();
         let (mut changed, noted) = (counter.session().changes(), changes.clone());
@@ -63,11 +67,14 @@ impl Caller {
                     CallError::Wire(error) => error,
                 });
                 answers.send_modify(|answers| {
-                    note(answers, called.map(drop), |answers| answers.calls += 1);
+                    note(answers, called, |answers, _| answers.calls += 1);
                 });
-                let noted = counter.note().await.map(drop);
-                answers
-                    .send_modify(|answers| note(answers, noted, |answers| answers.commands += 1));
+                let noted = counter.note().await;
+                answers.send_modify(|answers| {
+                    note(answers, noted, |answers, receipt| {
+                        answers.commands.push(receipt.id);
+                    });
+                });
                 // Nobody there answers at once, and others want to run too.
                 tokio::task::yield_now().await;
             }
@@ -86,19 +93,34 @@ impl Caller {
         self.answered.borrow().clone()
     }
 
+    /// How many of its calls were answered up to now.
+    pub(crate) fn calls(&self) -> usize {
+        self.answered.borrow().calls
+    }
+
     /// Waits until it was answered in some way.
     pub(crate) async fn until(&mut self, what: &str, condition: impl FnMut(&Answered) -> bool) {
-        let waited = super::soon(what, self.answered.wait_for(condition)).await;
+        let waited = soon(what, self.answered.wait_for(condition)).await;
         waited.unwrap();
     }
 
     /// Waits for so many more answered calls and commands.
-    pub(crate) async fn served(&mut self, more: u64) {
-        let Answered {
-            calls, commands, ..
-        } = self.answered();
+    pub(crate) async fn served(&mut self, more: usize) {
+        let (calls, commands) = {
+            let answered = self.answered.borrow();
+            (answered.calls + more, answered.commands.len() + more)
+        };
         self.until("answers", |answered| {
-            answered.calls >= calls + more && answered.commands >= commands + more
+            answered.calls >= calls && answered.commands.len() >= commands
+        })
+        .await;
+    }
+
+    /// Waits for so many more accepted commands.
+    pub(crate) async fn noted(&mut self, more: usize) {
+        let commands = self.answered.borrow().commands.len() + more;
+        self.until("accepted commands", |answered| {
+            answered.commands.len() >= commands
         })
         .await;
     }
@@ -114,14 +136,14 @@ impl Caller {
 
     pub(crate) async fn stop(self) -> Answered {
         self.stop.send_replace(true);
-        super::soon("the last call", self.task).await.unwrap();
+        soon("the last call", self.task).await.unwrap();
         self.answered.borrow().clone()
     }
 }
 
-fn note(answers: &mut Answered, result: Result<(), Error>, count: impl FnOnce(&mut Answered)) {
+fn note<T>(answers: &mut Answered, result: Result<T, Error>, count: impl FnOnce(&mut Answered, T)) {
     match result {
-        Ok(()) => count(answers),
+        Ok(found) => count(answers, found),
         Err(error) => {
             *answers.errors.entry(error.kind().code()).or_default() += 1;
             answers.last_error = Some(format!("{error:?}"));

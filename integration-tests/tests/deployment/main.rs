@@ -1,137 +1,32 @@
-//! A rolling deployment: 1.4 and 1.5 behind one address, upgrade and rollback under load, in any order of start.
+//! A rolling deployment: replicas of 1.4 and 1.5 side by side, forth and back, under load.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod balancer;
+mod amqp;
 mod caller;
 mod contract;
+mod http;
 mod replica;
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::time::Duration;
-
-use balancer::Balancer;
-use caller::Caller;
-use polywire::config::Environment;
-use polywire::{ErrorKind, Polywire};
-use replica::Replica;
-
-fn wire(text: &str) -> Polywire {
-    let builder = Polywire::builder().config_text("polywire.toml", text);
-    builder.environment(Environment::default()).build().unwrap()
+/// The transport of one end of the channel, and its keys.
+pub(crate) struct Link {
+    transport: &'static str,
+    keys: String,
 }
 
-async fn soon<T>(what: &str, waited: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(60), waited).await {
-        Ok(done) => done,
-        Err(_) => panic!("{what}: not within a minute"),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
-    let balancer = Balancer::start().await;
-
-    // Consumers first: nobody is there, and nobody waits for anybody.
-    let (mut old, mut new) = (
-        Caller::start(&balancer.url, 2).await,
-        Caller::start(&balancer.url, 5).await,
-    );
-    for caller in [&mut old, &mut new] {
-        caller
-            .until("nobody", |answered| {
-                answered.errors(ErrorKind::Unavailable) > 0
-            })
-            .await;
+impl Link {
+    pub(crate) fn new(transport: &'static str, keys: impl Into<String>) -> Self {
+        Self {
+            transport,
+            keys: keys.into(),
+        }
     }
 
-    // 1.4 alone: ^1.2 is served, ^1.5 is refused.
-    let (a, b) = (Replica::start("a", 4).await, Replica::start("b", 4).await);
-    balancer.point_at(&[&a, &b]);
-    old.served(50).await;
-    new.refused(10).await;
-    assert_eq!((new.answered().calls, new.answered().commands), (0, 0));
-    let unavailable = old.answered().errors(ErrorKind::Unavailable);
-
-    // The upgrade begins: ^1.5 finds the one replica that has it.
-    let c = Replica::start("c", 5).await;
-    balancer.point_at(&[&a, &c]);
-    new.served(50).await;
-    old.served(50).await;
-    b.stop().await;
-
-    // And ends: everybody is served, also who starts only now.
-    let d = Replica::start("d", 5).await;
-    balancer.point_at(&[&c, &d]);
-    a.stop().await;
-    let refused = new.answered().errors(ErrorKind::NoMatch);
-    let mut late = Caller::start(&balancer.url, 5).await;
-    for caller in [&mut old, &mut new, &mut late] {
-        caller.served(50).await;
+    /// The channel's own key, and the transport's section.
+    pub(crate) fn config(&self) -> String {
+        let Self { transport, keys } = self;
+        format!("transport = \"{transport}\"\n[transport.{transport}]\n{keys}")
     }
-    assert_eq!(new.answered().errors(ErrorKind::NoMatch), refused);
-
-    // The rollback: ^1.2 goes on, ^1.5 is refused again.
-    let e = Replica::start("e", 4).await;
-    balancer.point_at(&[&e]);
-    c.stop().await;
-    d.stop().await;
-    old.served(50).await;
-    new.refused(10).await;
-
-    let upgraded = old
-        .changes
-        .lock()
-        .unwrap()
-        .iter()
-        .any(|change| change.contains("Upgraded"));
-    assert!(upgraded, "{:?}", old.changes.lock().unwrap());
-    let (old, new, late) = (old.stop().await, new.stop().await, late.stop().await);
-    // The old consumer noticed nothing once anybody was there.
-    assert_eq!(
-        old.errors(ErrorKind::Unavailable),
-        unavailable,
-        "{:?}",
-        old.last_error
-    );
-    assert_eq!(old.errors.len(), 1, "{:?}", old.last_error);
-    for caller in [&new, &late] {
-        let others: Vec<_> = caller
-            .errors
-            .keys()
-            .filter(|kind| !["unavailable", "no-match"].contains(kind))
-            .collect();
-        assert!(others.is_empty(), "{caller:?}");
-    }
-    e.stop().await;
-
-    // Connections stay where they are, so not every replica has to have a caller; every stage of the deployment has.
-    for stage in [&[&a, &b][..], &[&c, &d], &[&e]] {
-        assert!(
-            stage.iter().any(|replica| replica.ran.of(2) > 0),
-            "no ^1.2 caller came to a replica of 1.{}",
-            stage[0].minor
-        );
-    }
-    let replicas = [&a, &b, &c, &d, &e];
-    for replica in replicas {
-        assert_eq!(
-            replica.ran.wrong(replica.minor),
-            0,
-            "replica of 1.{} ran {:?}",
-            replica.minor,
-            replica.ran
-        );
-    }
-    // What was answered was handled, once.
-    let handled = |floor| {
-        replicas
-            .iter()
-            .map(|replica| replica.ran.of(floor))
-            .sum::<u64>()
-    };
-    assert_eq!(handled(2), old.calls + old.commands);
-    assert_eq!(
-        handled(5),
-        new.calls + new.commands + late.calls + late.commands
-    );
 }
