@@ -1,5 +1,6 @@
 //! Runs the programs that tasks are made of, so that each shows what it runs and how it failed.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::{Result, tree};
@@ -33,7 +34,9 @@ pub(crate) fn announce(command: &Command) -> String {
     let arguments = command
         .get_args()
         .map(|argument| argument.to_string_lossy());
-    let text = std::iter::once("cargo".into())
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program());
+    let text = std::iter::once(program.to_string_lossy())
         .chain(arguments)
         .collect::<Vec<_>>()
         .join(" ");

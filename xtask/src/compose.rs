@@ -45,17 +45,17 @@ fn wrong(text: &str) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     for (name, service) in services {
         let name = name.as_str().unwrap_or_default();
-        let image = service["image"].as_str().unwrap_or_default();
+        let image = field(service, "image").as_str().unwrap_or_default();
         let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
         if tag.matches('.').count() < 2 {
             wrong.push(format!(
                 "{FILE}: {name}: image {image:?} is not pinned: name a patch release, such as 4.1.4"
             ));
         }
-        if service["healthcheck"].is_badvalue() {
+        if field(service, "healthcheck").is_badvalue() {
             wrong.push(format!("{FILE}: {name}: has no healthcheck"));
         }
-        let ports = service["ports"]
+        let ports = field(service, "ports")
             .as_vec()
             .map(Vec::as_slice)
             .unwrap_or_default();
@@ -69,6 +69,16 @@ fn wrong(text: &str) -> Result<Vec<String>> {
         }
     }
     Ok(wrong)
+}
+
+/// A value of a mapping, or of what is merged into it with `<<`.
+fn field<'a>(mapping: &'a Yaml, name: &str) -> &'a Yaml {
+    let (own, merged) = (&mapping[name], &mapping["<<"]);
+    if own.is_badvalue() && !merged.is_badvalue() {
+        field(merged, name)
+    } else {
+        own
+    }
 }
 
 #[cfg(test)]
@@ -91,5 +101,47 @@ mod tests {
     #[test]
     fn ours_is_fine() {
         assert_eq!(wrong(&tree::read(FILE).unwrap()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn the_cluster_is_of_members_that_find_and_know_each_other() {
+        let documents = YamlLoader::load_from_str(&tree::read(FILE).unwrap()).unwrap();
+        let services = &documents[0]["services"];
+        let config = documents[0]["configs"]["cluster"]["content"]
+            .as_str()
+            .unwrap();
+        let single = field(&services["rabbitmq"], "image");
+        assert!(field(&services["rabbitmq"], "profiles").is_badvalue());
+        let members: Vec<&Yaml> = services
+            .as_hash()
+            .unwrap()
+            .iter()
+            .filter(|(_, service)| field(service, "profiles")[0].as_str() == Some("cluster"))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(members.len(), 3);
+        for (index, name) in members.iter().enumerate() {
+            let name = name.as_str().unwrap();
+            let member = &services[name];
+            // Compose resolves the name of the service, the broker uses its host's.
+            assert_eq!(field(member, "hostname").as_str(), Some(name));
+            assert_eq!(field(member, "image"), single);
+            let environment = field(member, "environment");
+            assert_eq!(
+                field(environment, "RABBITMQ_ERLANG_COOKIE").as_str(),
+                Some("polywire-cluster")
+            );
+            assert_eq!(
+                field(environment, "RABBITMQ_DEFAULT_USER").as_str(),
+                Some("guest")
+            );
+            let mounted = &field(member, "configs")[0];
+            assert_eq!(mounted["source"].as_str(), Some("cluster"));
+            let line = format!(
+                "cluster_formation.classic_config.nodes.{} = rabbit@{name}",
+                index + 1
+            );
+            assert!(config.lines().any(|found| found == line), "{line}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `check`, `bench` and `readme`.
+//! The project's tasks: `cargo xtask demo`, `test`, `check`, `bench`, `broker` and `readme`.
 
 #![allow(
     clippy::print_stdout,
@@ -8,9 +8,11 @@
 
 mod arrows;
 mod bench;
+mod broker;
 mod check;
 mod command;
 mod compose;
+mod debian;
 pub mod demo;
 mod prose;
 mod readme;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::{Result, bench, check, demo, readme, test};
+use crate::{Result, bench, broker, check, demo, readme, test};
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -17,6 +17,9 @@ pub enum Task {
     Check,
     /// Measure, print ratios and write benches/RESULTS.md
     Bench(bench::Arguments),
+    /// A RabbitMQ of your own to work with: one node, or a cluster
+    #[command(subcommand)]
+    Broker(broker::Arguments),
     /// Write the capability table into README.md, from what the conformance suites found
     Readme(readme::Arguments),
 }
@@ -32,6 +35,7 @@ impl Task {
             Self::Test(arguments) => test::task(arguments),
             Self::Check => check::task(),
             Self::Bench(arguments) => bench::task(arguments),
+            Self::Broker(arguments) => broker::task(*arguments),
             Self::Readme(arguments) => readme::task(arguments),
         }
     }

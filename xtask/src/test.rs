@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::command::{announce, cargo};
-use crate::{Result, arrows, compose, prose, readme, suites};
+use crate::{Result, arrows, broker, compose, prose, readme, suites};
 
 /// What to test.
 #[derive(Clone, Debug, Args)]
@@ -36,7 +36,11 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     suites::forget()?;
     let mut everything = cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     everything.env(suites::VARIABLE, suites::file());
+    let broker = broker::for_tests()?;
+    println!("broker: {}", broker.origin);
+    everything.env(broker::VARIABLE, broker.url());
     let (count, succeeded) = watch(everything)?;
+    let stopped = broker.stop();
     let after = suites::check(&arguments.transports).and_then(|()| readme::check());
     println!(
         "total: {} passed, {} failed, {} skipped",
@@ -45,6 +49,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     if !succeeded {
         return Err("not every test was built, run and passed: see above".into());
     }
+    stopped?;
     after
 }
 

@@ -176,16 +176,23 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The transports that this build has: memory, and http with the feature of that name.
+/// The transports that this build has: memory, and http and amqp with the features of those names.
 #[must_use]
 pub fn default_registry() -> Registry {
     #[allow(unused_mut, reason = "without a transport feature nothing is added")]
     let mut registry = Registry::new();
     #[cfg(feature = "http")]
-    if let Err(error) = registry.register(polywire_http::HttpFactory) {
+    add(&mut registry, polywire_http::HttpFactory);
+    #[cfg(feature = "amqp")]
+    add(&mut registry, polywire_amqp::AmqpFactory);
+    registry
+}
+
+#[cfg(any(feature = "http", feature = "amqp"))]
+fn add(registry: &mut Registry, factory: impl TransportFactory) {
+    if let Err(error) = registry.register(factory) {
         tracing::error!(%error, "a transport of this build could not be registered");
     }
-    registry
 }
 
 /// Mistakes as the one error: its line is the first mistake, its source has them all.

@@ -20,6 +20,8 @@ pub use polywire_core::{
     Provider, Publisher, Receipt, Registry, Result, Service, Session, Shelf, Stamp, Subscriber,
     Support, Token, Transport, TransportFactory, Trust, TypedDelivery, Verdict, Versions,
 };
+#[cfg(feature = "amqp")]
+pub use polywire_amqp as amqp;
 #[cfg(feature = "http")]
 pub use polywire_http as http;
 pub use polywire_layers as layers;

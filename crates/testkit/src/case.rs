@@ -171,7 +171,12 @@ impl Case {
     async fn play(&self, factory: &Arc<dyn Factory>) -> Report {
         let options = (self.options)();
         let stage = match timeout(factory.patience(), factory.world(options.clone())).await {
-            Ok(Ok(world)) => Arc::new(Stage::new(world, options, factory.patience())),
+            Ok(Ok(world)) => Arc::new(Stage::new(
+                world,
+                options,
+                factory.patience(),
+                factory.facilities(),
+            )),
             Ok(Err(error)) => return Report::of_failure(error.into()),
             Err(_) => return Report::of_failure(Failure::new("the world was not ready in time")),
         };

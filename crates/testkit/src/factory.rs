@@ -102,6 +102,9 @@ pub struct Facilities {
     pub replicas: bool,
     /// A provider can be ended and started again.
     pub restart: bool,
+    /// The link itself hands a request only to replicas that can serve it, so that no session sees one replica refuse what
+    /// another offers.
+    pub routed: bool,
 }
 
 impl Default for Facilities {
@@ -109,6 +112,7 @@ impl Default for Facilities {
         Self {
             replicas: true,
             restart: true,
+            routed: false,
         }
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use polywire_contract::{Name, Requirement};
 use polywire_core::{
-    Capability, Channel, Deliveries, Delivery, Head, Kind, Letter, Letters, Message, Policy,
-    Publisher, Service, Session, Shelf, Subscription, Versions,
+    Capability, Channel, Deliveries, Delivery, Head, Kind, Letter, Letters, Message, MessageId,
+    Policy, Publisher, Result, Service, Session, Shelf, Subscription, Versions,
 };
 use tokio::time::timeout;
 
-use crate::factory::{World, WorldOptions};
+use crate::factory::{Facilities, World, WorldOptions};
 use crate::failure::{Checked, Failure, check_eq};
 use crate::sample::{CONTRACT, Edition, Probe, Sample, interaction};
 
@@ -20,6 +21,7 @@ pub(crate) struct Stage {
     world: Box<dyn World>,
     options: WorldOptions,
     patience: Duration,
+    facilities: Facilities,
     further: Mutex<Vec<Arc<dyn Channel>>>,
 }
 
@@ -32,13 +34,23 @@ pub(crate) struct Served {
 }
 
 impl Stage {
-    pub(crate) fn new(world: Box<dyn World>, options: WorldOptions, patience: Duration) -> Self {
+    pub(crate) fn new(
+        world: Box<dyn World>,
+        options: WorldOptions,
+        patience: Duration,
+        facilities: Facilities,
+    ) -> Self {
         Self {
             world,
             options,
             patience,
+            facilities,
             further: Mutex::default(),
         }
+    }
+
+    pub(crate) fn facilities(&self) -> Facilities {
+        self.facilities
     }
 
     pub(crate) fn options(&self) -> &WorldOptions {
@@ -196,10 +208,12 @@ impl Stage {
 
     /// The shelves that either end can reach; an end that can set messages aside must let an operator find them.
     pub(crate) fn letters(&self) -> Checked<Arc<dyn Letters>> {
-        let letters = self.provider().letters();
-        letters
-            .or_else(|| self.consumer().letters())
-            .ok_or_else(|| Failure::new("neither end can reach the messages set aside"))
+        let ends = [self.provider().letters(), self.consumer().letters()];
+        let ends: Vec<_> = ends.into_iter().flatten().collect();
+        if ends.is_empty() {
+            return Err(Failure::new("neither end can reach the messages set aside"));
+        }
+        Ok(Arc::new(BothEnds(ends)))
     }
 
     /// Waits until that many messages stand on a shelf, and gives them.
@@ -232,6 +246,44 @@ impl Stage {
                 .await??;
         }
         Ok(())
+    }
+}
+
+/// The shelves of two ends, which may be the same ones.
+struct BothEnds(Vec<Arc<dyn Letters>>);
+
+#[async_trait]
+impl Letters for BothEnds {
+    async fn list(&self, shelf: Shelf, limit: usize) -> Result<Vec<Letter>> {
+        let mut all: Vec<Letter> = Vec::new();
+        for end in &self.0 {
+            for letter in end.list(shelf, limit).await? {
+                let same =
+                    |known: &Letter| known.group == letter.group && known.head.id == letter.head.id;
+                if !all.iter().any(same) {
+                    all.push(letter);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn replay(&self, shelf: Shelf, group: &str, id: &MessageId) -> Result<bool> {
+        for end in &self.0 {
+            if end.replay(shelf, group, id).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn discard(&self, shelf: Shelf, group: &str, id: &MessageId) -> Result<bool> {
+        for end in &self.0 {
+            if end.discard(shelf, group, id).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

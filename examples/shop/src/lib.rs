@@ -1,7 +1,8 @@
 //! A shop in three roles that do not know which transport they talk over.
 //!
 //! Begin with the contract, [`v1`], then the provider, [`orders`], the consumer, [`storefront`], and the subscriber,
-//! [`billing`]. `memory.toml` and `http.toml` are all that differs between one process and three.
+//! [`billing`]. `memory.toml`, `http.toml` and `amqp.toml` are all that differs between one process
+//! and three, and between talking directly and through a broker.
 
 #![allow(
     clippy::print_stdout,

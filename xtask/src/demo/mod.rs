@@ -6,12 +6,14 @@ mod shop;
 mod table;
 mod transport;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use clap::Args;
 
+use crate::broker::{self, Supplied};
 use crate::command::{cargo, run};
 use crate::{Result, tree};
 pub use report::{OK, Report};
@@ -62,32 +64,39 @@ impl Demo {
     /// The first thing that did not go as it must; what was printed until then stays.
     pub fn run(&self, out: &mut dyn Write) -> Result<()> {
         std::fs::create_dir_all(&self.reports)?;
+        let broker = broker::for_demo();
         let mut rows = Vec::new();
+        let mut left_out = Vec::new();
         for transport in TRANSPORTS {
-            let outcome = transport
-                .available()
-                .and_then(|()| self.shop(transport).process("^1.2", 1));
-            rows.push((transport.name, outcome));
+            match self.shop(transport, &broker) {
+                Ok(shop) => rows.push((transport.name, shop.process("^1.2", 1))),
+                Err(missing) => left_out.push((transport.name, missing)),
+            }
         }
-        writeln!(out, "{}", table::of(&rows))?;
-        for (name, outcome) in &rows {
-            let report = outcome
-                .as_ref()
-                .map_err(|error| format!("{name}: {error}"))?;
-            report.check().map_err(|error| format!("{name}: {error}"))?;
+        show(&rows, out)?;
+        for (name, missing) in left_out {
+            writeln!(out, "{name} is left out: {missing}")?;
         }
-        match TRANSPORTS
+        let mut processes = TRANSPORTS
             .iter()
-            .find(|transport| transport.has_processes())
-        {
-            Some(transport) => self.migrate(transport, out),
-            None => Ok(()),
+            .filter(|transport| transport.has_processes());
+        if let Some(transport) = processes.next() {
+            self.migrate(transport, &broker, out)?;
+            for other in processes {
+                self.switch(transport, other, &broker, out)?;
+            }
         }
+        broker.map_or(Ok(()), Supplied::stop)
     }
 
     /// A consumer of the next major is refused, and served once its provider offers both.
-    fn migrate(&self, transport: &'static Transport, out: &mut dyn Write) -> Result<()> {
-        let shop = self.shop(transport);
+    fn migrate(
+        &self,
+        transport: &'static Transport,
+        broker: &Result<Supplied>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let shop = self.shop(transport, broker)?;
         let refusal = shop.refusal("^2", 2)?;
         writeln!(
             out,
@@ -95,18 +104,69 @@ impl Demo {
         )?;
         writeln!(out, "  {refusal}")?;
         let report = shop.with_versions("1,2").process("^2", 2)?;
-        report.check()?;
         writeln!(
             out,
             "\nthe same consumer, once 2.0.0 is served beside 1.4.0, whose subscriber notices nothing:"
         )?;
-        writeln!(out, "{}", table::of(&[(transport.name, Ok(report))]))?;
-        Ok(())
+        show(&[(transport.name, Ok(report))], out)
     }
 
-    fn shop(&self, transport: &'static Transport) -> Shop<'_> {
-        Shop::new(self, transport)
+    /// The processes of one transport, with its configuration file, over another.
+    fn switch(
+        &self,
+        from: &'static Transport,
+        to: &'static Transport,
+        broker: &Result<Supplied>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        let Ok(shop) = self.shop(to, broker) else {
+            // Said where its row is missing.
+            return Ok(());
+        };
+        let report = shop.switched_from(from).process("^1.2", 1);
+        writeln!(
+            out,
+            "\nthe same processes with {}.toml, switched by {}={}:",
+            from.name,
+            shop::SWITCH,
+            to.name
+        )?;
+        show(&[(to.name, report)], out)
     }
+
+    /// The example over a transport, told of the broker where it needs one.
+    ///
+    /// # Errors
+    /// Why there is no broker.
+    fn shop(&self, transport: &'static Transport, broker: &Result<Supplied>) -> Result<Shop<'_>> {
+        let mut settings = Vec::new();
+        if let Some(brokered) = transport.brokered {
+            let broker = broker.as_ref().map_err(ToString::to_string)?;
+            settings.push((brokered.url, broker.url().to_owned()));
+            settings.push((brokered.namespace, unique()));
+            settings.push((brokered.expiry.0, brokered.expiry.1.to_owned()));
+        }
+        Ok(Shop::new(self, transport, settings))
+    }
+}
+
+/// Shows what ran, which must have gone well.
+fn show(rows: &[(&str, Result<Report>)], out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{}", table::of(rows))?;
+    for (name, outcome) in rows {
+        outcome
+            .as_ref()
+            .map_err(ToString::to_string)
+            .and_then(|report| report.check().map_err(|error| error.to_string()))
+            .map_err(|error| format!("{name}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// A name that no other run has.
+fn unique() -> String {
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("demo-{random:016x}")
 }
 
 /// Builds the example and runs the demonstration.

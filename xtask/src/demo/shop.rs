@@ -17,11 +17,18 @@ const WORK: Duration = Duration::from_secs(300);
 
 const REQUIRE: &str = "POLYWIRE_CHANNEL_ORDERS_REQUIRE";
 
+/// The setting that says which transport the channel is on.
+pub(crate) const SWITCH: &str = "POLYWIRE_CHANNEL_ORDERS_TRANSPORT";
+
 /// The example over one transport.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shop<'a> {
     demo: &'a Demo,
     transport: &'static Transport,
+    /// Whose configuration file is used; another's than the transport's own is overridden by the environment.
+    configured: &'static Transport,
+    /// What every role is told by the environment.
+    settings: Vec<(&'static str, String)>,
     versions: &'static str,
 }
 
@@ -32,12 +39,25 @@ struct Provider {
 }
 
 impl<'a> Shop<'a> {
-    pub(crate) fn new(demo: &'a Demo, transport: &'static Transport) -> Self {
+    pub(crate) fn new(
+        demo: &'a Demo,
+        transport: &'static Transport,
+        settings: Vec<(&'static str, String)>,
+    ) -> Self {
         Self {
             demo,
             transport,
+            configured: transport,
+            settings,
             versions: "1",
         }
+    }
+
+    /// The same with another transport's configuration file, and a variable of the environment that switches it.
+    pub(crate) fn switched_from(mut self, configured: &'static Transport) -> Self {
+        self.configured = configured;
+        self.settings.push((SWITCH, self.transport.name.to_owned()));
+        self
     }
 
     /// The same with a provider of other versions.
@@ -138,8 +158,11 @@ impl<'a> Shop<'a> {
     fn command(&self, roles: &[&str]) -> Command {
         let mut command = Command::new(&self.demo.program);
         command.args(roles);
-        command.arg("--config").arg(self.transport.config());
+        command.arg("--config").arg(self.configured.config());
         command.arg("--data").arg(&self.demo.data);
+        for (variable, value) in &self.settings {
+            command.env(variable, value);
+        }
         command
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Result, tree};
+use crate::tree;
 
 /// One transport of the demonstration. Its configuration is `examples/shop/NAME.toml`.
 #[derive(Debug)]
@@ -12,8 +12,8 @@ pub struct Transport {
     pub name: &'static str,
     /// How provider, consumer and subscriber are spread.
     pub layout: Layout,
-    /// What keeps it from running here, if anything.
-    unavailable: fn() -> Option<String>,
+    /// For a transport that needs a broker, how the roles are told of it.
+    pub brokered: Option<Brokered>,
 }
 
 /// How the roles are spread over processes.
@@ -38,12 +38,23 @@ pub struct Listening {
     pub reach: &'static str,
 }
 
+/// Which settings connect all roles to a broker, where they share nothing with anybody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brokered {
+    /// The setting of the broker's url.
+    pub url: &'static str,
+    /// The setting of what all names at the broker begin with.
+    pub namespace: &'static str,
+    /// The setting of how long what nobody uses stays, and its value.
+    pub expiry: (&'static str, &'static str),
+}
+
 /// Every transport, in the order of the table.
 pub const TRANSPORTS: &[Transport] = &[
     Transport {
         name: "memory",
         layout: Layout::OneProcess,
-        unavailable: || None,
+        brokered: None,
     },
     Transport {
         name: "http",
@@ -53,7 +64,17 @@ pub const TRANSPORTS: &[Transport] = &[
                 reach: "POLYWIRE_TRANSPORT_HTTP_URL",
             }),
         },
-        unavailable: || None,
+        brokered: None,
+    },
+    Transport {
+        name: "amqp",
+        layout: Layout::Processes { listening: None },
+        brokered: Some(Brokered {
+            url: "POLYWIRE_TRANSPORT_AMQP_URL",
+            namespace: "POLYWIRE_TRANSPORT_AMQP_NAMESPACE",
+            // What a demonstration leaves at a broker that is not its own.
+            expiry: ("POLYWIRE_TRANSPORT_AMQP_EXPIRE_UNUSED", "60s"),
+        }),
     },
 ];
 
@@ -68,16 +89,5 @@ impl Transport {
     #[must_use]
     pub fn has_processes(&self) -> bool {
         matches!(self.layout, Layout::Processes { .. })
-    }
-
-    /// Whether it can run here.
-    ///
-    /// # Errors
-    /// What is missing.
-    pub fn available(&self) -> Result<()> {
-        match (self.unavailable)() {
-            None => Ok(()),
-            Some(missing) => Err(missing.into()),
-        }
     }
 }

@@ -1,0 +1,321 @@
+//! Requests and their replies on one channel, by direct reply-to.
+//!
+//! The channel does not confirm: a call that is lost is noticed by its deadline or by the loss of the connection. A
+//! request that no queue would take comes back, and is told from others by its correlation id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, Consumer};
+use parking_lot::Mutex;
+use polywire_contract::{Name, Retry};
+use polywire_core::{Dispatched, Error, ErrorKind, Result};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::connection::Link;
+use crate::error::lost;
+use crate::publish::{Opened, Outgoing, wait_until_read};
+use crate::topology::{Names, short};
+
+/// RabbitMQ's name for "reply on this channel".
+const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// When to look for returned requests first; the pauses grow from there.
+const LOOK: Duration = Duration::from_millis(2);
+const LONGEST_LOOK: Duration = Duration::from_millis(100);
+/// How many answers to one question are kept at once.
+const ANSWERS: usize = 32;
+
+/// What came back for a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Reply(Box<BasicProperties>, Bytes),
+    /// No queue would take the request.
+    NoRoute,
+}
+
+/// All requests of a transport.
+pub(crate) struct Calls {
+    link: Link,
+    places: Arc<Semaphore>,
+    current: ArcSwapOption<Line>,
+    opening: tokio::sync::Mutex<()>,
+}
+
+struct Line {
+    opened: Opened,
+    waiting: Arc<Waiting>,
+}
+
+/// Who waits for what on one line.
+#[derive(Default)]
+struct Waiting {
+    next: AtomicU64,
+    calls: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
+}
+
+impl Waiting {
+    fn hand(&self, correlation: Option<u64>, answer: Answer) {
+        let Some(id) = correlation else { return };
+        // Nobody waiting any more is fine: the deadline has passed, or the caller has gone.
+        if let Some(waiter) = self.calls.lock().get(&id) {
+            let _ = waiter.try_send(answer);
+        }
+    }
+}
+
+/// A request under way; dropping it forgets it.
+pub(crate) struct Asked {
+    line: Arc<Line>,
+    id: u64,
+    message_id: Option<ShortString>,
+    answers: mpsc::Receiver<Answer>,
+    _place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.line.waiting.calls.lock().remove(&self.id);
+    }
+}
+
+impl Asked {
+    /// The next answer.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded`, or `Unavailable` when the connection is lost: the handler may have run.
+    pub(crate) async fn answer(&mut self, deadline: Instant) -> Result<Answer> {
+        let mut look = LOOK;
+        let late = tokio::time::sleep_until(deadline);
+        tokio::pin!(late);
+        loop {
+            tokio::select! {
+                biased;
+                answer = self.answers.recv() => return answer.ok_or_else(gone),
+                () = self.line.opened.live.lost() => return Err(gone()),
+                () = &mut late => return Err(Error::new(
+                    ErrorKind::DeadlineExceeded,
+                    "no answer before the deadline; the handler may have run",
+                )),
+                () = sleep(look) => {
+                    look = (look * 2).min(LONGEST_LOOK);
+                    self.line.collect_returned().await;
+                    if !self.line.opened.is_usable() {
+                        return Err(gone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn correlation(id: u64) -> String {
+    format!("{id:x}")
+}
+
+fn correlated(properties: &BasicProperties) -> Option<u64> {
+    let text = properties.correlation_id().as_ref()?;
+    u64::from_str_radix(text.as_str(), 16).ok()
+}
+
+fn gone() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the connection to the broker was lost while the call was under way; the handler may have run",
+    )
+    .retry_as(Retry::Later)
+    .dispatched_as(Dispatched::Maybe)
+}
+
+impl Line {
+    /// Hands returned requests to those who wait. The library keeps them until somebody asks.
+    async fn collect_returned(&self) {
+        let Ok(returned) = self.opened.channel.wait_for_confirms().await else {
+            return;
+        };
+        for message in returned {
+            self.waiting
+                .hand(correlated(&message.properties), Answer::NoRoute);
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) fn new(link: Link, most: usize) -> Self {
+        Self {
+            link,
+            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            current: ArcSwapOption::empty(),
+            opening: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Sends a request; what comes back is the returned value's to tell.
+    ///
+    /// # Errors
+    /// `Unavailable` when the broker cannot be reached before the deadline, `Overloaded` when it reads nothing or as many
+    /// calls are under way as may be. The handler did not run, unless the error says otherwise.
+    pub(crate) async fn ask(&self, mut message: Outgoing, deadline: Instant) -> Result<Asked> {
+        if deadline <= Instant::now() {
+            return Err(Error::new(
+                ErrorKind::DeadlineExceeded,
+                "the deadline had passed before the call was sent",
+            )
+            .dispatched_as(Dispatched::No));
+        }
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            Error::new(
+                ErrorKind::Overloaded,
+                "as many calls are under way as may be: retry later",
+            )
+        })?;
+        let line = self.line(deadline).await?;
+        wait_until_read(&line.opened.live, deadline).await?;
+        let id = line.waiting.next.fetch_add(1, Ordering::Relaxed);
+        let (waiter, answers) = mpsc::channel(ANSWERS);
+        line.waiting.calls.lock().insert(id, waiter);
+        let asked = Asked {
+            line: line.clone(),
+            id,
+            message_id: message.properties.message_id().clone(),
+            answers,
+            _place: place,
+        };
+        message.properties = message
+            .properties
+            .with_correlation_id(ShortString::try_new(correlation(id)).unwrap_or_default())
+            .with_reply_to(REPLY_TO.into());
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let publish = line.opened.channel.basic_publish(
+            message.exchange,
+            message.key,
+            options,
+            &message.body,
+            message.properties,
+        );
+        tokio::select! {
+            biased;
+            written = timeout_at(deadline, publish) => match written {
+                Ok(Ok(_)) => Ok(asked),
+                Ok(Err(error)) => Err(lost("sending a request", &error).dispatched_as(Dispatched::Maybe)),
+                Err(_) => Err(match line.opened.live.blocked() {
+                    Some(why) => Error::new(
+                        ErrorKind::Overloaded,
+                        format!("the broker takes nothing for now: {why}: retry later"),
+                    ),
+                    None => Error::new(ErrorKind::DeadlineExceeded, "the request could not be sent before the deadline"),
+                }
+                .dispatched_as(Dispatched::Maybe)),
+            },
+            () = line.opened.live.lost() => Err(gone()),
+        }
+    }
+
+    async fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
+        if let Some(line) = self.usable() {
+            return Ok(line);
+        }
+        let live = self.link.live_until(deadline).await?;
+        let opening = async {
+            let _one = self.opening.lock().await;
+            if let Some(line) = self.usable() {
+                return Ok(line);
+            }
+            let channel = live.channel().await?;
+            let options = BasicConsumeOptions {
+                no_ack: true,
+                ..BasicConsumeOptions::default()
+            };
+            let consume = channel.basic_consume(
+                REPLY_TO.into(),
+                ShortString::default(),
+                options,
+                FieldTable::default(),
+            );
+            let consumer = live.step("waiting for replies", consume).await?;
+            let line = Arc::new(Line {
+                opened: Opened { live, channel },
+                waiting: Arc::default(),
+            });
+            tokio::spawn(hand_out(consumer, line.clone()));
+            self.current.store(Some(line.clone()));
+            Ok(line)
+        };
+        match timeout_at(deadline, opening).await {
+            Ok(line) => line,
+            Err(_) => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the broker opened no channel before the deadline",
+            )
+            .dispatched_as(Dispatched::No)),
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<Line>> {
+        self.current
+            .load_full()
+            .filter(|line| line.opened.is_usable())
+    }
+}
+
+/// Hands replies to those who wait, until the channel ends; then everybody on it is told.
+async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
+    loop {
+        let reply = tokio::select! {
+            biased;
+            reply = replies.next() => reply,
+            () = line.opened.live.lost() => None,
+        };
+        let Some(Ok(reply)) = reply else { break };
+        let id = correlated(&reply.properties);
+        line.waiting.hand(
+            id,
+            Answer::Reply(Box::new(reply.properties), reply.data.into()),
+        );
+    }
+    // Dropping their senders tells those who wait.
+    line.waiting.calls.lock().clear();
+}
+
+impl Calls {
+    /// The work of telling providers that nobody waits for a call any more. Best effort: the deadline ends it too.
+    pub(crate) fn cancellation(
+        &self,
+        asked: &Asked,
+        names: &Names,
+        contract: &Name,
+    ) -> Result<impl Future<Output = ()> + Send + 'static> {
+        let channel = asked.line.opened.channel.clone();
+        let exchange = names.control_exchange()?;
+        let key = short(contract.as_str())?;
+        let mut properties = BasicProperties::default()
+            .with_type(super::request::CANCEL.into())
+            .with_correlation_id(short(correlation(asked.id))?)
+            .with_delivery_mode(1);
+        if let Some(id) = &asked.message_id {
+            properties = properties.with_message_id(id.clone());
+        }
+        Ok(async move {
+            let publish = channel.basic_publish(
+                exchange,
+                key,
+                BasicPublishOptions::default(),
+                &[],
+                properties,
+            );
+            if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LOOK, publish).await {
+                tracing::debug!(%error, "a provider was not told that a call is given up");
+            }
+        })
+    }
+}

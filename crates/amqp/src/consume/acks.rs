@@ -1,0 +1,329 @@
+//! Acks in bunches: one frame for all deliveries up to the first that is still in somebody's hands.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use parking_lot::Mutex;
+use polywire_contract::Retry;
+use polywire_core::{Error, ErrorKind, Result};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::connection::Live;
+
+/// How long an ack may wait for others.
+const DELAY: Duration = Duration::from_millis(5);
+/// How many delays an ack waits for those before it, then it goes alone.
+const PATIENCE: u8 = 4;
+/// How many acks go at once, if the prefetch allows it.
+const BUNCH: usize = 50;
+
+/// The acks of one channel. Dropping the last clone sends what is left and closes the channel.
+#[derive(Clone)]
+pub(crate) struct Acks {
+    inner: Arc<Inner>,
+    _end: Arc<DropGuard>,
+}
+
+pub(crate) struct Inner {
+    live: Arc<Live>,
+    channel: Channel,
+    bunch: usize,
+    state: Mutex<Window>,
+    some: Notify,
+    urgent: Notify,
+    sending: tokio::sync::Mutex<()>,
+}
+
+/// What became of each delivery from the first unsettled one on.
+#[derive(Debug, Default)]
+struct Window {
+    /// The delivery tag of the first entry.
+    first: u64,
+    entries: VecDeque<Mark>,
+    /// The highest tag below `first` that waits to be acked.
+    ready: Option<u64>,
+    waiting: usize,
+    returned: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Held,
+    /// To be acked, for so many delays now.
+    Acked(u8),
+    Sent,
+}
+
+/// Frames to send, in this order.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Frames {
+    returned: Vec<u64>,
+    up_to: Option<u64>,
+    alone: Vec<u64>,
+}
+
+impl Window {
+    fn mark(&mut self, tag: u64, mark: Mark) {
+        let first = self.first.max(1);
+        self.first = first;
+        let Some(index) = tag
+            .checked_sub(first)
+            .and_then(|index| usize::try_from(index).ok())
+        else {
+            return;
+        };
+        while self.entries.len() <= index {
+            self.entries.push_back(Mark::Held);
+        }
+        self.entries[index] = mark;
+        if mark != Mark::Sent {
+            self.waiting += 1;
+        }
+        while let Some(mark) = self.entries.front().filter(|mark| **mark != Mark::Held) {
+            if matches!(mark, Mark::Acked(_)) {
+                self.ready = Some(self.first);
+            }
+            self.entries.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn give_back(&mut self, tag: u64) {
+        self.mark(tag, Mark::Sent);
+        self.returned.push(tag);
+    }
+
+    fn frames(&mut self, impatient: bool) -> Frames {
+        let mut alone = Vec::new();
+        for (tag, mark) in (self.first..).zip(&mut self.entries) {
+            if let Mark::Acked(age) = mark {
+                if *age >= PATIENCE || impatient {
+                    alone.push(tag);
+                    *mark = Mark::Sent;
+                } else {
+                    *age += 1;
+                }
+            }
+        }
+        self.waiting = self
+            .entries
+            .iter()
+            .filter(|mark| matches!(mark, Mark::Acked(_)))
+            .count();
+        Frames {
+            returned: std::mem::take(&mut self.returned),
+            up_to: self.ready.take(),
+            alone,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting == 0 && self.returned.is_empty() && self.ready.is_none()
+    }
+}
+
+impl Acks {
+    pub(crate) fn new(live: Arc<Live>, channel: Channel, prefetch: usize) -> Self {
+        let ended = CancellationToken::new();
+        let inner = Arc::new(Inner {
+            live,
+            channel,
+            bunch: (prefetch / 4).clamp(1, BUNCH),
+            state: Mutex::default(),
+            some: Notify::new(),
+            urgent: Notify::new(),
+            sending: tokio::sync::Mutex::default(),
+        });
+        tokio::spawn(run(inner.clone(), ended.clone()));
+        Self {
+            inner,
+            _end: Arc::new(ended.drop_guard()),
+        }
+    }
+
+    /// The connection underneath.
+    pub(crate) fn live(&self) -> &Arc<Live> {
+        &self.inner.live
+    }
+
+    /// Done with a delivery. The broker hears of it within [`DELAY`], if nothing before it is still held.
+    ///
+    /// # Errors
+    /// `Unavailable` when the delivery's channel is gone: the message will be delivered again.
+    pub(crate) fn ack(&self, tag: u64) -> Result<()> {
+        let inner = &self.inner;
+        if !inner.is_open() {
+            return Err(gone());
+        }
+        let (first, enough) = {
+            let mut state = inner.state.lock();
+            let idle = state.is_idle();
+            state.mark(tag, Mark::Acked(0));
+            (idle, state.waiting >= inner.bunch)
+        };
+        if enough {
+            inner.urgent.notify_one();
+        }
+        if first {
+            inner.some.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Gives a delivery back to its queue, at once.
+    pub(crate) fn give_back(&self, tag: u64) {
+        self.inner.state.lock().give_back(tag);
+        self.inner.urgent.notify_one();
+        self.inner.some.notify_one();
+    }
+
+    /// Sends everything now.
+    pub(crate) async fn flush(&self) {
+        self.inner.send(true).await;
+    }
+}
+
+/// The acks of all channels of a transport, so that none is left behind when it closes.
+#[derive(Default)]
+pub(crate) struct Pending(Mutex<Vec<Weak<Inner>>>);
+
+impl Pending {
+    pub(crate) fn add(&self, acks: &Acks) {
+        let mut all = self.0.lock();
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Arc::downgrade(&acks.inner));
+    }
+
+    /// Sends everything now.
+    pub(crate) async fn flush(&self) {
+        let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
+        for inner in all {
+            inner.send(true).await;
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the connection on which the message came was lost: it will be delivered again",
+    )
+    .retry_as(Retry::Never)
+}
+
+impl Inner {
+    fn is_open(&self) -> bool {
+        self.channel.status().connected() && self.live.is_connected()
+    }
+
+    async fn send(&self, impatient: bool) {
+        // One at a time, so that frames leave in the order in which they were decided.
+        let _one = self.sending.lock().await;
+        let frames = self.state.lock().frames(impatient);
+        if let Err(error) = self.write(frames).await {
+            tracing::debug!(%error, "acks were lost with their channel; the messages come again");
+        }
+    }
+
+    async fn write(&self, frames: Frames) -> Result<()> {
+        for tag in frames.returned {
+            let options = BasicNackOptions {
+                requeue: true,
+                multiple: false,
+            };
+            self.live
+                .step("giving back", self.channel.basic_nack(tag, options))
+                .await?;
+        }
+        if let Some(tag) = frames.up_to {
+            let options = BasicAckOptions { multiple: true };
+            self.live
+                .step("acking", self.channel.basic_ack(tag, options))
+                .await?;
+        }
+        for tag in frames.alone {
+            let options = BasicAckOptions { multiple: false };
+            self.live
+                .step("acking", self.channel.basic_ack(tag, options))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+async fn run(inner: Arc<Inner>, ended: CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = inner.live.lost() => return,
+            () = ended.cancelled() => break,
+            () = inner.some.notified() => {}
+        }
+        while !inner.state.lock().is_idle() {
+            tokio::select! {
+                biased;
+                () = inner.live.lost() => return,
+                () = ended.cancelled() => break,
+                () = inner.urgent.notified() => {}
+                () = sleep(DELAY) => {}
+            }
+            inner.send(false).await;
+        }
+    }
+    inner.send(true).await;
+    crate::topology::close(&inner.live, &inner.channel).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acked(window: &mut Window, tags: &[u64]) {
+        for tag in tags {
+            window.mark(*tag, Mark::Acked(0));
+        }
+    }
+
+    #[test]
+    fn what_is_settled_in_order_goes_in_one_frame() {
+        let mut window = Window::default();
+        acked(&mut window, &[1, 2, 3, 5]);
+        let frames = window.frames(false);
+        assert_eq!(frames.up_to, Some(3));
+        assert!(frames.alone.is_empty());
+        acked(&mut window, &[4]);
+        assert_eq!(window.frames(false).up_to, Some(5));
+        assert!(window.is_idle());
+    }
+
+    #[test]
+    fn what_waits_for_a_slow_one_goes_alone_after_a_while_and_once() {
+        let mut window = Window::default();
+        acked(&mut window, &[2, 3]);
+        for _ in 0..PATIENCE {
+            assert_eq!(window.frames(false), Frames::default());
+        }
+        assert_eq!(window.frames(false).alone, [2, 3]);
+        assert_eq!(window.frames(true), Frames::default());
+        acked(&mut window, &[1]);
+        // Tags 2 and 3 are not named again: the broker would close the channel.
+        assert_eq!(window.frames(false).up_to, Some(1));
+    }
+
+    #[test]
+    fn what_is_given_back_is_in_no_ack() {
+        let mut window = Window::default();
+        acked(&mut window, &[1]);
+        window.give_back(2);
+        acked(&mut window, &[3]);
+        window.give_back(4);
+        let frames = window.frames(false);
+        assert_eq!((frames.returned, frames.up_to), (vec![2, 4], Some(3)));
+        assert!(window.is_idle());
+    }
+}

@@ -1,0 +1,58 @@
+//! Work that must be brought to its end although nobody waits for it any more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+/// How long abandoned work may take to end.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A future that goes on by itself when it is dropped half done.
+///
+/// A publish whose confirm is dropped would stay in the library's memory, and its channel could not be used again.
+pub(crate) struct Unfinished<F: Future<Output: Send> + Send + 'static> {
+    work: Option<Pin<Box<F>>>,
+    begun: bool,
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Unfinished<F> {
+    pub(crate) fn new(work: F) -> Self {
+        Self {
+            work: Some(Box::pin(work)),
+            begun: false,
+        }
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Unfinished<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.begun = true;
+        let Some(work) = &mut self.work else {
+            return Poll::Pending;
+        };
+        let done = work.as_mut().poll(cx);
+        if done.is_ready() {
+            self.work = None;
+        }
+        done
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Unfinished<F> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take().filter(|_| self.begun) else {
+            return;
+        };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                // Beyond the limit the connection is gone too.
+                let _ = tokio::time::timeout(LIMIT, work).await;
+            });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! How a message looks as AMQP properties and headers, the same for both ends. Nothing a peer writes is trusted.
+
+mod head;
+mod question;
+mod reply;
+mod stamp;
+mod table;
+
+pub(crate) use head::{Expected, Requirements, read_head, write_event, write_request};
+pub(crate) use question::{read_question, write_question};
+pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
+pub(crate) use stamp::Stamps;
+pub(crate) use table::{Headers, attempts, returns};
+
+/// Header names.
+pub(crate) mod names {
+    pub(crate) const CONTRACT: &str = "contract";
+    pub(crate) const VERSION: &str = "contract-version";
+    pub(crate) const REQUIRE: &str = "contract-require";
+    pub(crate) const DIGEST: &str = "contract-digest";
+    pub(crate) const OFFER: &str = "contract-offer";
+    pub(crate) const STATUS: &str = "contract-status";
+    pub(crate) const SINCE: &str = "contract-since";
+    pub(crate) const SUNSET: &str = "contract-sunset";
+    pub(crate) const LINK: &str = "contract-link";
+    pub(crate) const INSTANCE: &str = "contract-instance";
+    pub(crate) const MESSAGE_ID: &str = "contract-message-id";
+    pub(crate) const ATTEMPT: &str = "contract-attempt";
+    /// How often the message came back unsettled before it was last put into a queue.
+    pub(crate) const RETURNS: &str = "contract-returns";
+    /// How often no replica there could run the command.
+    pub(crate) const SKIPS: &str = "contract-skips";
+    pub(crate) const ORDERING_KEY: &str = "contract-ordering-key";
+    pub(crate) const IDEMPOTENCY_KEY: &str = "idempotency-key";
+    pub(crate) const TOKEN: &str = "contract-token";
+    pub(crate) const TRACEPARENT: &str = "traceparent";
+    pub(crate) const TRACESTATE: &str = "tracestate";
+    /// The prefix of metadata entries; the rest is the entry's key.
+    pub(crate) const META: &str = "contract-meta-";
+    /// The event that a question about a subscription is about.
+    pub(crate) const EVENT_NAME: &str = "contract-event";
+    /// Why, when and for whom a message was set aside, and when it first failed, in milliseconds since 1970.
+    pub(crate) const REASON: &str = "contract-reason";
+    pub(crate) const GROUP: &str = "contract-group";
+    pub(crate) const FIRST_FAILURE: &str = "contract-first-failure";
+    pub(crate) const LAST_FAILURE: &str = "contract-last-failure";
+    /// The queue that a letter came from.
+    pub(crate) const ORIGIN: &str = "contract-queue";
+    /// The prefixes of CloudEvents attributes: the one that is written, and the other that is read too.
+    pub(crate) const EVENT: &str = "cloudEvents_";
+    pub(crate) const EVENT_COLON: &str = "cloudEvents:";
+
+    pub(crate) const PROBLEM: &str = "application/problem+json";
+}

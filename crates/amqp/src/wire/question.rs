@@ -1,0 +1,57 @@
+//! The question whether a subscriber may join, as headers.
+
+use lapin::BasicProperties;
+use lapin::types::FieldTable;
+use polywire_contract::Name;
+use polywire_core::{Result, Subscription};
+
+use super::head::{Requirements, token};
+use super::names;
+use super::table::{Headers, text};
+use crate::error::invalid;
+
+/// What a provider needs to know of a subscriber to admit it.
+///
+/// # Errors
+/// `TooLarge` when it does not fit a frame.
+pub(crate) fn write_question(subscription: &Subscription) -> Result<BasicProperties> {
+    let mut headers = Headers::default();
+    headers.text(names::CONTRACT, subscription.contract.as_str());
+    headers.text(names::EVENT_NAME, subscription.event.as_str());
+    headers.text(names::REQUIRE, subscription.requirement.list_text());
+    if let Some(token) = &subscription.token {
+        headers.text(names::TOKEN, token.expose());
+    }
+    Ok(BasicProperties::default()
+        .with_delivery_mode(1)
+        .with_headers(headers.finish()?))
+}
+
+/// Reads what [`write_question`] wrote; the group and the prefetch are not told.
+///
+/// # Errors
+/// `InvalidPayload` or `TooLarge` naming the header.
+pub(crate) fn read_question(
+    properties: &BasicProperties,
+    contract: &Name,
+    requirements: &Requirements,
+) -> Result<Subscription> {
+    let empty = FieldTable::default();
+    let table = properties.headers().as_ref().unwrap_or(&empty);
+    let missing = |key: &str| invalid(format!("header {key} is missing"));
+    let event = text(table, names::EVENT_NAME)?.ok_or_else(|| missing(names::EVENT_NAME))?;
+    let event = event
+        .parse()
+        .map_err(|error| invalid(format!("header {}: {error}", names::EVENT_NAME)))?;
+    let requirement = requirements
+        .read(contract, text(table, names::REQUIRE)?, None)?
+        .ok_or_else(|| missing(names::REQUIRE))?;
+    Ok(Subscription {
+        contract: contract.clone(),
+        event,
+        group: None,
+        requirement,
+        prefetch: 1,
+        token: text(table, names::TOKEN)?.map(token).transpose()?,
+    })
+}

@@ -1,0 +1,146 @@
+//! Replies: results, typed errors and problem documents, each stamped.
+
+use bytes::Bytes;
+use lapin::BasicProperties;
+use lapin::types::{FieldTable, ShortString};
+use polywire_contract::{Name, Retry};
+use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Outcome, Problem, Reply, Result};
+use serde_json::value::RawValue;
+
+use super::names;
+use super::stamp::{Stamps, write_stamp};
+use super::table::Headers;
+
+/// The answer of a handler.
+///
+/// # Errors
+/// `Internal` when the handler's typed error is no JSON.
+pub(crate) fn write_reply(
+    reply: &Reply,
+    correlation: ShortString,
+) -> Result<(BasicProperties, Bytes)> {
+    let mut headers = Headers::default();
+    headers.text(names::CONTRACT, reply.stamp.contract.as_str());
+    write_stamp(&mut headers, &reply.stamp, true);
+    let (content_type, body) = match &reply.outcome {
+        Outcome::Done => ("application/json", reply.body.clone()),
+        Outcome::Failed { code, retryable } => {
+            (names::PROBLEM, failure(&reply.body, code, *retryable)?)
+        }
+    };
+    Ok((
+        properties(content_type, correlation).with_headers(headers.finish()?),
+        body,
+    ))
+}
+
+fn properties(content_type: &'static str, correlation: ShortString) -> BasicProperties {
+    BasicProperties::default()
+        .with_content_type(content_type.into())
+        .with_correlation_id(correlation)
+        .with_delivery_mode(1)
+}
+
+fn failure(body: &Bytes, code: &Name, retryable: bool) -> Result<Bytes> {
+    let error: &RawValue = serde_json::from_slice(body).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the handler's typed error is no JSON")
+            .dispatched_as(Dispatched::Yes)
+            .caused_by(error)
+    })?;
+    let problem = Problem {
+        kind: APPLICATION.to_owned(),
+        title: "the application refused".to_owned(),
+        status: 422,
+        detail: None,
+        retry: if retryable {
+            Retry::Later
+        } else {
+            Retry::Never
+        },
+        dispatched: Some(true),
+        retry_after_ms: None,
+        code: Some(code.to_string()),
+        error: Some(error),
+    };
+    serde_json::to_vec(&problem)
+        .map(Bytes::from)
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, "the typed error has no JSON form")
+                .dispatched_as(Dispatched::Yes)
+                .caused_by(error)
+        })
+}
+
+/// The answer to a request that failed.
+pub(crate) fn write_problem(
+    error: &Error,
+    contract: &Name,
+    correlation: ShortString,
+) -> (BasicProperties, Bytes) {
+    let mut headers = FieldTable::default();
+    headers.insert(
+        names::CONTRACT.into(),
+        lapin::types::AMQPValue::LongString(contract.as_str().into()),
+    );
+    let properties = properties(names::PROBLEM, correlation).with_headers(headers);
+    (properties, error.to_problem().into())
+}
+
+/// Whether an answer is a problem document (RFC 9457).
+pub(crate) fn is_problem(properties: &BasicProperties) -> bool {
+    let content_type = properties.content_type().as_ref();
+    content_type.is_some_and(|found| found.as_str().eq_ignore_ascii_case(names::PROBLEM))
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// What the far side decided, or `Integrity` when the answer cannot be understood.
+pub(crate) fn read_reply(
+    contract: &Name,
+    properties: &BasicProperties,
+    body: &Bytes,
+    stamps: &Stamps,
+) -> Result<Reply> {
+    let unreadable = |why: &str| {
+        Error::new(
+            ErrorKind::Integrity,
+            format!("the answer cannot be understood: {why}"),
+        )
+        .dispatched_as(Dispatched::Maybe)
+    };
+    let application = if is_problem(properties) {
+        let problem: Problem<'_> = serde_json::from_slice(body)
+            .map_err(|error| unreadable(&format!("its problem document: {error}")))?;
+        if problem.kind == APPLICATION {
+            Some(
+                application(&problem, body)
+                    .ok_or_else(|| unreadable("a typed error without code and error"))?,
+            )
+        } else {
+            return Err(Error::from_problem(body)
+                .unwrap_or_else(|| unreadable("a problem of an unknown type")));
+        }
+    } else {
+        None
+    };
+    let empty = FieldTable::default();
+    let table = properties.headers().as_ref().unwrap_or(&empty);
+    let stamp = stamps
+        .read(contract, table)
+        .map_err(|error| unreadable(error.message()))?
+        .ok_or_else(|| unreadable("it does not say at which version it was given"))?;
+    let (outcome, body) = application.unwrap_or((Outcome::Done, body.clone()));
+    Ok(Reply {
+        stamp,
+        outcome,
+        body,
+    })
+}
+
+fn application(problem: &Problem<'_>, body: &Bytes) -> Option<(Outcome, Bytes)> {
+    let code = problem.code.as_deref()?.parse().ok()?;
+    let error = body.slice_ref(problem.error?.get().as_bytes());
+    let retryable = problem.retry != Retry::Never;
+    Some((Outcome::Failed { code, retryable }, error))
+}

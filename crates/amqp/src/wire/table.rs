@@ -1,0 +1,179 @@
+//! Headers: written within a bound, read with care.
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use polywire_core::{Dispatched, Error, ErrorKind, Result};
+
+use super::names;
+use crate::error::invalid;
+
+/// What the headers of one message may take. They travel in one frame, of 128 KiB unless the broker says otherwise, and
+/// a longer one costs the connection.
+const MAX_BYTES: usize = 96 * 1024;
+/// The longest single text taken from a peer.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// Headers under construction.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    table: FieldTable,
+    bytes: usize,
+}
+
+impl Headers {
+    pub(crate) fn from_table(table: FieldTable) -> Self {
+        let bytes = table
+            .inner()
+            .iter()
+            .map(|(key, value)| key.as_str().len() + size(value))
+            .sum();
+        Self { table, bytes }
+    }
+
+    pub(crate) fn text(&mut self, key: &'static str, value: &str) {
+        self.bytes += key.len() + value.len();
+        self.table
+            .insert(key.into(), AMQPValue::LongString(value.into()));
+    }
+
+    pub(crate) fn bytes(&mut self, key: &'static str, value: &[u8]) {
+        self.bytes += key.len() + value.len();
+        self.table
+            .insert(key.into(), AMQPValue::LongString(value.to_vec().into()));
+    }
+
+    pub(crate) fn number(&mut self, key: &'static str, value: i64) {
+        self.bytes += key.len() + 8;
+        self.table.insert(key.into(), AMQPValue::LongLongInt(value));
+    }
+
+    /// An entry whose key is made up; one that AMQP cannot hold is refused.
+    pub(crate) fn entry(&mut self, key: String, value: &str) -> Result<()> {
+        self.bytes += key.len() + value.len();
+        let key =
+            ShortString::try_new(key).map_err(|error| invalid(format!("header name: {error}")))?;
+        self.table.insert(key, AMQPValue::LongString(value.into()));
+        Ok(())
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub(crate) fn finish(self) -> Result<FieldTable> {
+        if self.bytes > MAX_BYTES {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "headers of {} bytes: at most {MAX_BYTES} travel over AMQP",
+                    self.bytes
+                ),
+            ));
+        }
+        Ok(self.table)
+    }
+}
+
+fn size(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => text.len(),
+        AMQPValue::ShortString(text) => text.as_str().len(),
+        AMQPValue::FieldTable(table) => table
+            .inner()
+            .iter()
+            .map(|(key, value)| key.as_str().len() + size(value))
+            .sum(),
+        AMQPValue::FieldArray(array) => array.as_slice().iter().map(size).sum(),
+        _ => 8,
+    }
+}
+
+/// A header as text; `None` when it is not there.
+///
+/// # Errors
+/// `InvalidPayload` when it is no text or not UTF-8, `TooLarge`.
+pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a str>> {
+    match table.inner().get(key) {
+        None | Some(AMQPValue::Void) => Ok(None),
+        Some(value) => as_text(key, value).map(Some),
+    }
+}
+
+/// A value as text.
+///
+/// # Errors
+/// As [`text`].
+pub(crate) fn as_text<'a>(key: &str, value: &'a AMQPValue) -> Result<&'a str> {
+    let bytes = match value {
+        AMQPValue::LongString(text) => text.as_bytes(),
+        AMQPValue::ShortString(text) => text.as_str().as_bytes(),
+        other => {
+            return Err(invalid(format!(
+                "header {key} is of type {:?}: expected a text",
+                other.get_type()
+            )));
+        }
+    };
+    if bytes.len() > MAX_TEXT {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "header {key} of {} bytes: at most {MAX_TEXT} are taken",
+                bytes.len()
+            ),
+        )
+        .dispatched_as(Dispatched::No));
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|error| invalid(format!("header {key} is not UTF-8: {error}")))
+}
+
+/// A header as a number, written as one or as a text.
+///
+/// # Errors
+/// `InvalidPayload` when it is neither.
+pub(crate) fn number(table: &FieldTable, key: &str) -> Result<Option<i64>> {
+    let Some(value) = table.inner().get(key) else {
+        return Ok(None);
+    };
+    let number = match value {
+        AMQPValue::ShortShortInt(number) => i64::from(*number),
+        AMQPValue::ShortShortUInt(number) => i64::from(*number),
+        AMQPValue::ShortInt(number) => i64::from(*number),
+        AMQPValue::ShortUInt(number) => i64::from(*number),
+        AMQPValue::LongInt(number) => i64::from(*number),
+        AMQPValue::LongUInt(number) => i64::from(*number),
+        AMQPValue::LongLongInt(number) => *number,
+        AMQPValue::Timestamp(number) => i64::try_from(*number).unwrap_or(i64::MAX),
+        other => {
+            let text = as_text(key, other)?;
+            text.trim().parse().map_err(|_| {
+                let found: String = text.chars().take(40).collect();
+                invalid(format!(
+                    "header {key} is {found:?}: expected a whole number"
+                ))
+            })?
+        }
+    };
+    Ok(Some(number))
+}
+
+fn count(properties: &BasicProperties, key: &str) -> u32 {
+    let number = properties
+        .headers()
+        .as_ref()
+        .and_then(|table| number(table, key).ok().flatten());
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .unwrap_or(0)
+}
+
+/// How often a message was tried, from 1. What is not a number counts as nothing.
+pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
+    count(properties, names::ATTEMPT).max(1)
+}
+
+/// How often a message came back unsettled, as we and the broker counted.
+pub(crate) fn returns(properties: &BasicProperties) -> u32 {
+    count(properties, names::RETURNS).saturating_add(count(properties, "x-delivery-count"))
+}

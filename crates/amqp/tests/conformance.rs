@@ -1,0 +1,11 @@
+//! The conformance suite over AMQP, against the broker at `POLYWIRE_TEST_AMQP_URL`.
+
+mod support;
+
+use std::process::ExitCode;
+
+use polywire_amqp::QueueType;
+
+fn main() -> ExitCode {
+    polywire_testkit::main("amqp", support::suite::Amqp(QueueType::Quorum))
+}

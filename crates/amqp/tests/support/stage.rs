@@ -1,0 +1,111 @@
+//! Both ends of the suite's sample contract, for tests that make things fail in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use polywire_amqp::{AmqpChannel, AmqpConfig};
+use polywire_core::contract::{Name, Requirement};
+use polywire_core::{
+    Channel, Deliveries, Health, Policy, Publisher, Result, Service, Session, Subscription,
+    Versions,
+};
+use polywire_testkit::sample::{CONTRACT, Edition, Probe, Sample, interaction};
+use tokio::time::{interval, timeout};
+
+use super::proxy::PATIENCE;
+
+pub(crate) struct Provider {
+    pub(crate) channel: Arc<AmqpChannel>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) probe: Probe,
+}
+
+/// Serves versions over a transport of its own.
+pub(crate) async fn provider(config: &AmqpConfig, editions: &[Edition]) -> Provider {
+    let channel = super::transport(config).unwrap().open();
+    let probe = Probe::new(PATIENCE);
+    let service = Arc::new(service(editions, &probe));
+    within("serving", channel.serve(service.clone()))
+        .await
+        .unwrap();
+    Provider {
+        channel,
+        service,
+        probe,
+    }
+}
+
+pub(crate) fn service(editions: &[Edition], probe: &Probe) -> Service {
+    let mut versions = Versions::new();
+    for edition in editions {
+        versions = versions.serve(Sample::new(*edition, probe).unwrap());
+    }
+    Service::new(versions).unwrap().with_instance("replica-1")
+}
+
+impl Provider {
+    pub(crate) fn publisher(&self, edition: Edition) -> Publisher {
+        let contract = edition.contract().unwrap();
+        Publisher::new(self.channel.clone(), &self.service, &contract, PATIENCE).unwrap()
+    }
+}
+
+pub(crate) fn session(channel: &Arc<AmqpChannel>, ranges: &str, timeout: Duration) -> Session {
+    let requirement = Requirement::parse_list(CONTRACT, ranges).unwrap();
+    let policy = Policy {
+        timeout,
+        ..Policy::default()
+    };
+    Session::new(
+        channel.clone(),
+        Edition::V1_4.contract().unwrap(),
+        requirement,
+        policy,
+    )
+    .unwrap()
+}
+
+pub(crate) fn subscription(ranges: &str, group: Option<&str>, prefetch: usize) -> Subscription {
+    Subscription {
+        contract: CONTRACT,
+        event: interaction::HAPPENED,
+        group: group.map(|group| Name::try_from(group).unwrap()),
+        requirement: Requirement::parse_list(CONTRACT, ranges).unwrap(),
+        prefetch,
+        token: None,
+    }
+}
+
+pub(crate) async fn subscribe(
+    channel: &Arc<AmqpChannel>,
+    group: &str,
+    prefetch: usize,
+) -> Result<Deliveries> {
+    within(
+        "subscribing",
+        channel.subscribe(subscription("^1.4", Some(group), prefetch)),
+    )
+    .await
+}
+
+pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => panic!("{what} did not happen within {PATIENCE:?}"),
+    }
+}
+
+/// Looks at something again and again until it holds.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let mut look = interval(Duration::from_millis(10));
+    within(what, async {
+        while !holds() {
+            look.tick().await;
+        }
+    })
+    .await;
+}
+
+pub(crate) async fn until_ready(channel: &Arc<AmqpChannel>) {
+    until("readiness", || channel.health() == Health::Ready).await;
+}
