@@ -18,6 +18,9 @@ pub const ORDERS: Name = Name::from_static("orders");
 /// The operation that is measured.
 pub const QUOTE: Name = Name::from_static("quote");
 
+/// The event that is measured.
+pub const PLACED: Name = Name::from_static("placed");
+
 /// The contract document.
 ///
 /// # Errors
@@ -25,6 +28,7 @@ pub const QUOTE: Name = Name::from_static("quote");
 pub fn contract() -> std::result::Result<Arc<Contract>, ContractError> {
     let contract = Contract::builder("orders", "1.4.0")
         .operation::<Order, Quote, NoError>(InteractionInfo::new("quote"))
+        .event::<Order>(InteractionInfo::new("placed"))
         .build()?;
     Ok(Arc::new(contract))
 }

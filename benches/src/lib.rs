@@ -3,6 +3,7 @@
 //! `cargo run --release -p polywire-benches -- [memory|http|all] [--quick]` prints tables and writes
 //! `benches/RESULTS.md`; `cargo bench -p polywire-benches` runs the memory call under criterion.
 
+pub mod amqp;
 pub mod contract;
 pub mod cpu;
 pub mod http;

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use polywire_test_broker::{Broker, Options};
+
 use polywire_benches::http::{Contender, Plan, compare, serve};
-use polywire_benches::{machine, memory, report};
+use polywire_benches::{amqp, machine, memory, report};
 
 /// What Polywire costs beside what it replaces.
 #[derive(Debug, Parser)]
@@ -28,6 +30,7 @@ struct Arguments {
 enum What {
     Memory,
     Http,
+    Amqp,
     All,
 }
 
@@ -82,7 +85,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut out = stdout();
     let mut sections = Vec::new();
-    if arguments.what != What::Http {
+    let wants = |what| matches!(arguments.what, What::All) || arguments.what == what;
+    if wants(What::Memory) {
         let time = Duration::from_millis(if arguments.quick { 1500 } else { 5000 });
         let mut figures = Vec::new();
         for bytes in [256, 4096] {
@@ -92,7 +96,7 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{section}\n")?;
         sections.push(section);
     }
-    if arguments.what != What::Memory {
+    if wants(What::Http) {
         let plan = plan(arguments.quick);
         let progress = |bytes, concurrency| {
             let _ = writeln!(stderr(), "{bytes} B, {concurrency} callers ...");
@@ -106,12 +110,45 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{section}")?;
         sections.push(section);
     }
+    if wants(What::Amqp) {
+        let plan = amqp_plan(arguments.quick);
+        let (url, _broker) = broker()?;
+        let progress = |queue_type| {
+            let _ = writeln!(stderr(), "{queue_type:?} queues ...");
+        };
+        let cases = amqp::compare(&plan, &url, progress).await?;
+        let section = format!(
+            "## AMQP\n\n{}\n\n{}",
+            report::amqp_table(&cases),
+            report::amqp_notes(&plan)
+        );
+        writeln!(out, "{section}")?;
+        sections.push(section);
+    }
     if !arguments.quick && arguments.what == What::All {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
         fs::write(&path, report::page(&machine::facts(), &sections))?;
         writeln!(out, "\nwrote {}", path.display())?;
     }
     Ok(())
+}
+
+fn amqp_plan(quick: bool) -> amqp::Plan {
+    amqp::Plan {
+        bytes: 256,
+        rounds: if quick { 3 } else { 9 },
+        events: if quick { 4000 } else { 10_000 },
+        window: 1000,
+    }
+}
+
+/// The broker of `POLYWIRE_TEST_AMQP_URL`, or a private node for as long as this measures.
+fn broker() -> Result<(String, Option<Broker>), Box<dyn Error>> {
+    if let Ok(url) = std::env::var("POLYWIRE_TEST_AMQP_URL") {
+        return Ok((url, None));
+    }
+    let broker = Broker::start(&Options::new()).map_err(|error| error.to_string())?;
+    Ok((broker.url(), Some(broker)))
 }
 
 fn plan(quick: bool) -> Plan {

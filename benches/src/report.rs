@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 
+use crate::amqp;
 use crate::http::{Case, Contender, Plan, Sample};
 use crate::memory::Figures;
 use crate::stats::{median, paired_ratio};
@@ -87,6 +88,63 @@ pub fn http_notes(plan: &Plan, cases: &[Case]) -> String {
         plan.turn.as_secs_f64(),
         Contender::ALL[0].name(),
         median(&others) * 100.0,
+    )
+}
+
+/// Events and calls over RabbitMQ: medians of all rounds, and medians of the ratios within a round.
+#[must_use]
+pub fn amqp_table(cases: &[amqp::Case]) -> String {
+    let mut table = table(&[
+        "queues",
+        "contender",
+        "published/s, one by one",
+        "together",
+        "CPU us",
+        "consumed/s",
+        "CPU us",
+        "call p50 us",
+        "calls/s, 64 callers",
+        "CPU us",
+    ]);
+    for case in cases {
+        let Some((_, base)) = case.samples.first() else {
+            continue;
+        };
+        for (contender, samples) in &case.samples {
+            let cell = |value: fn(&amqp::Sample) -> f64| {
+                let own: Vec<f64> = samples.iter().map(value).collect();
+                let base: Vec<f64> = base.iter().map(value).collect();
+                format!("{:.0} ({:.2})", median(&own), paired_ratio(&own, &base))
+            };
+            table.add_row(row([
+                format!("{:?}", case.queue_type).to_lowercase(),
+                contender.name().to_owned(),
+                cell(|one| one.serial),
+                cell(|one| one.together),
+                cell(|one| one.publish_cpu),
+                cell(|one| one.consumed),
+                cell(|one| one.consume_cpu),
+                cell(|one| one.call_p50),
+                cell(|one| one.calls),
+                cell(|one| one.call_cpu),
+            ]));
+        }
+    }
+    table.to_string()
+}
+
+/// How the rounds were made, for the reader of the table.
+#[must_use]
+pub fn amqp_notes(plan: &amqp::Plan) -> String {
+    format!(
+        "{} rounds per contender, in turn, on one node of RabbitMQ on this machine; {} B of JSON, persistent, every publish confirmed, {} in \
+         a turn and {} of them awaited together; prefetch 64. CPU is this process's, per event or call; both ends of a call are in it. In \
+         parentheses the ratio to {}, paired within a round: above 1 is better for what is counted per second, below 1 for times.",
+        plan.rounds,
+        plan.bytes,
+        plan.events,
+        plan.window,
+        amqp::Contender::ALL[0].name(),
     )
 }
 

@@ -25,6 +25,8 @@ pub enum Part {
     Memory,
     /// Calls over HTTP, beside a bare axum and reqwest program and tonic
     Http,
+    /// Events and calls over RabbitMQ, beside bare lapin
+    Amqp,
     /// Everything
     All,
 }
@@ -37,6 +39,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     let part = match arguments.part {
         Part::Memory => "memory",
         Part::Http => "http",
+        Part::Amqp => "amqp",
         Part::All => "all",
     };
     let mut words = vec![
