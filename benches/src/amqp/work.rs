@@ -40,7 +40,7 @@ pub(super) struct Amount {
 }
 
 /// How many callers call at once.
-pub const CALLERS: usize = 64;
+pub(super) const CALLERS: usize = 64;
 
 /// What one turn took.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub struct Sample {
     pub consume_cpu: f64,
     /// The median round trip of one caller, in microseconds.
     pub call_p50: f64,
-    /// Calls per second of [`CALLERS`] callers at once.
+    /// Calls per second of 64 callers at once.
     pub calls: f64,
     /// CPU time of this process, which has both ends, per such call, in microseconds.
     pub call_cpu: f64,
