@@ -69,6 +69,10 @@ async fn a_cluster_that_loses_a_node_loses_nothing() {
     let begun = Instant::now();
     let handled = Handled::default();
     let consumers = Consumers::start(&place, CONSUMERS, &handled).await;
+    let first = cluster.node(0).unwrap();
+    let connected = first.ctl(&["list_connections", "node"]).unwrap();
+    let others = connected.lines().skip(1).find(|node| *node != first.name());
+    assert_eq!(others, None, "not all are connected to the first node");
     let publishers = Publishers::start(&place).await;
 
     publishers.reached(EVENTS / 3).await;

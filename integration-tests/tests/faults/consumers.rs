@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use polywire::Polywire;
 use polywire::core::MessageId;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::contract::{GROUP, LoadClient, config};
@@ -77,27 +76,17 @@ impl Handled {
 pub(crate) struct Consumers {
     wires: Vec<Polywire>,
     tasks: JoinSet<()>,
-    goes: watch::Sender<bool>,
 }
 
 impl Consumers {
     pub(crate) async fn start(place: &Place, count: usize, handled: &Handled) -> Self {
-        let consumers = Self::paused(place, count, handled).await;
-        consumers.resume();
-        consumers
-    }
-
-    /// Subscribed, and handling nothing yet.
-    pub(crate) async fn paused(place: &Place, count: usize, handled: &Handled) -> Self {
-        let goes = watch::Sender::new(false);
         let (mut wires, mut tasks) = (Vec::new(), JoinSet::new());
         for number in 0..count {
             let wire = wire(&config(place, &format!("consumer-{number}"), "10s"));
             let client: LoadClient = wire.connect("load").await.unwrap();
             let mut events = soon("subscribing", client.happened(GROUP)).await.unwrap();
-            let (handled, mut go) = (handled.clone(), goes.subscribe());
+            let handled = handled.clone();
             tasks.spawn(async move {
-                go.wait_for(|go| *go).await.unwrap();
                 while let Some(delivery) = events.next().await {
                     let head = delivery.head();
                     handled.note(head.id.clone(), head.attempt);
@@ -107,12 +96,7 @@ impl Consumers {
             });
             wires.push(wire);
         }
-        Self { wires, tasks, goes }
-    }
-
-    /// Begins to handle.
-    pub(crate) fn resume(&self) {
-        self.goes.send_replace(true);
+        Self { wires, tasks }
     }
 
     /// Lets all go on to their end.

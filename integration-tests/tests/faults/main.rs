@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-mod alarm;
 mod broker;
 mod child;
 mod consumers;
