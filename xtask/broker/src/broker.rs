@@ -25,7 +25,7 @@ impl Broker {
     /// Starts a broker and waits until it answers.
     ///
     /// # Errors
-    /// When RabbitMQ is not installed, or does not answer within a minute; the end of its log says why.
+    /// When RabbitMQ is not installed, or does not answer within two minutes; the end of its log says why.
     pub fn start(options: &Options) -> Result<Self> {
         let mut tried = 1;
         loop {

@@ -14,8 +14,8 @@ use crate::options::Options;
 use crate::process::{Leader, until};
 use crate::{Result, answer, process};
 
-/// How long a node may take until it answers. Alone it takes a tenth of that.
-pub(crate) const START: Duration = Duration::from_secs(60);
+/// How long a node may take until it answers. On a machine of its own it takes 5 to 10 seconds.
+pub(crate) const START: Duration = Duration::from_secs(120);
 /// How long a node may take to end when it is asked to.
 const STOP: Duration = Duration::from_secs(60);
 /// How long a command of its tools may take.
@@ -290,7 +290,7 @@ impl Node {
     /// Starts it again on what it stored, at the same ports, and waits until it answers. It is stopped first where it runs.
     ///
     /// # Errors
-    /// When it does not end, or does not answer within a minute; the end of its log says why.
+    /// When it does not end, or does not answer within two minutes; the end of its log says why.
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
         self.run()?;
