@@ -44,6 +44,12 @@ pub(crate) fn refusal(error: &lapin::Error, broker: &str) -> Option<Error> {
     )
 }
 
+/// Whether what was asked for does not exist.
+pub(crate) fn is_missing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(protocol)
+        if matches!(protocol.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
+}
+
 /// A failed operation on a connection or a channel that worked before.
 pub(crate) fn lost(what: &str, error: &lapin::Error) -> Error {
     Error::new(

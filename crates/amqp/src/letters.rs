@@ -187,15 +187,8 @@ async fn take(
 
 /// The shelf is not there, so nothing stands on it.
 fn missing(error: &lapin::Error) -> Option<Error> {
-    use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-    let lapin::ErrorKind::ProtocolError(protocol) = error.kind() else {
-        return None;
-    };
-    matches!(
-        protocol.kind(),
-        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
-    )
-    .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
+    crate::error::is_missing(error)
+        .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
 }
 
 fn is_missing(error: &Error) -> bool {

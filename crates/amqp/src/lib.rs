@@ -11,8 +11,7 @@
 //! - An event for which no group exists goes nowhere, and that is no error. A group exists from its first subscription
 //!   on, with or without members.
 //! - What a handler holds for longer than the broker's `consumer_timeout`, 30 minutes by default, comes again.
-//! - A call whose provider is gone ends after about four seconds. When the provider is back sooner and had the only queue, the
-//!   call waits for its deadline.
+//! - A call that is in nobody's hands any more, as its provider was killed, ends after about four seconds.
 //! - The library logs returned messages whole, tokens included, at level `warn` under `lapin::returned_messages`. What is
 //!   worth knowing of lapin's log is logged here too, so its targets can be switched off.
 
