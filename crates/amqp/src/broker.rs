@@ -6,7 +6,7 @@ use std::time::Duration;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::client::{Calls, Floors, Presence};
+use crate::client::{Calls, Floors};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::consume::Pending;
@@ -31,7 +31,6 @@ pub(crate) struct Broker {
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
     pub(crate) floors: Floors,
-    pub(crate) presence: Presence,
     pub(crate) acks: Pending,
 }
 
@@ -57,7 +56,6 @@ impl Broker {
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
             floors: Floors::default(),
-            presence: Presence::default(),
             acks: Pending::default(),
             published: Topology::default(),
             consumed: Topology::default(),
@@ -183,7 +181,7 @@ impl Broker {
 
     pub(crate) async fn close(&self) {
         // A lost ack is only a message that comes again.
-        let _ = timeout(FLUSH, self.acks.flush()).await;
+        let _ = timeout(FLUSH, self.acks.finish()).await;
         futures_util::join!(self.publishing.close(), self.consuming.close());
     }
 }

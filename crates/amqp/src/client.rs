@@ -8,9 +8,8 @@ mod presence;
 mod request;
 mod subscribe;
 
-pub(crate) use calls::{Answer, Calls};
+pub(crate) use calls::{Answer, Calls, Subject};
 pub(crate) use floors::Floors;
 pub(crate) use offers::{ASK, JOIN, ask, ask_all, offer_question};
-pub(crate) use presence::Presence;
-pub(crate) use request::{CANCEL, call, publish, send};
+pub(crate) use request::{CANCEL, RUNNING, call, publish, send};
 pub(crate) use subscribe::{subscribe, tracks_of};

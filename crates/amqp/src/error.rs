@@ -20,6 +20,10 @@ pub(crate) fn refusal(error: &lapin::Error, broker: &str) -> Option<Error> {
         return None;
     };
     let text = plain(error);
+    // Another connection may end, and a vhost come up.
+    if text.contains("limit") || text.contains("is down") {
+        return None;
+    }
     let (kind, message) = match protocol.kind() {
         AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => (
             ErrorKind::Unauthenticated,
@@ -38,6 +42,12 @@ pub(crate) fn refusal(error: &lapin::Error, broker: &str) -> Option<Error> {
             .retry_as(Retry::Never)
             .dispatched_as(Dispatched::No),
     )
+}
+
+/// Whether what was asked for does not exist.
+pub(crate) fn is_missing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(protocol)
+        if matches!(protocol.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)))
 }
 
 /// A failed operation on a connection or a channel that worked before.

@@ -109,6 +109,12 @@ impl Shelves {
         self.broker.consuming.live_until(deadline).await
     }
 
+    fn letter(&self, place: &Place, message: &BasicGetMessage) -> Letter {
+        let max_returns = self.broker.config.bounds.max_returns;
+        let delivery = &message.delivery;
+        letter(place, max_returns, &delivery.properties, &delivery.data)
+    }
+
     /// Looks for a letter; what is found is held on the channel until that is closed.
     async fn find(
         &self,
@@ -123,7 +129,7 @@ impl Shelves {
             let Some(message) = take(live, channel, place.queue(shelf)).await? else {
                 return Ok(None);
             };
-            let letter = letter(place, &message.delivery.properties, &message.delivery.data);
+            let letter = self.letter(place, &message);
             if letter.group == group && letter.head.id == *id {
                 return Ok(Some(message));
             }
@@ -181,15 +187,8 @@ async fn take(
 
 /// The shelf is not there, so nothing stands on it.
 fn missing(error: &lapin::Error) -> Option<Error> {
-    use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-    let lapin::ErrorKind::ProtocolError(protocol) = error.kind() else {
-        return None;
-    };
-    matches!(
-        protocol.kind(),
-        AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
-    )
-    .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
+    crate::error::is_missing(error)
+        .then(|| Error::new(ErrorKind::Unroutable, "there is no such shelf"))
 }
 
 fn is_missing(error: &Error) -> bool {
@@ -207,11 +206,7 @@ impl Letters for Shelves {
             while letters.len() < limit {
                 match take(&live, &channel, place.queue(shelf)).await {
                     Ok(Some(message)) => {
-                        letters.push(letter(
-                            &place,
-                            &message.delivery.properties,
-                            &message.delivery.data,
-                        ));
+                        letters.push(self.letter(&place, &message));
                     }
                     Ok(None) => break,
                     Err(error) if is_missing(&error) => break,

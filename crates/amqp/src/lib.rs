@@ -4,8 +4,16 @@
 //! Speaks AMQP 0-9-1 with RabbitMQ 3.10 and later through [lapin](https://docs.rs/lapin), whose connections are supervised
 //! here: whatever is lost comes back, for as long as it takes. Two connections per transport carry all its channels.
 //!
-//! The library logs returned messages whole, at level `warn` under `lapin::returned_messages`; set that target to
-//! `error` where tokens must not be logged.
+//! # What to know in operation
+//!
+//! - Both ends declare what they need, so `namespace`, `queue_type`, `queue_messages`, `queue_bytes`, `expire_unused` and
+//!   `max_returns` must be the same at both; what differs is an error that names the argument and both values.
+//! - An event for which no group exists goes nowhere, and that is no error. A group exists from its first subscription
+//!   on, with or without members.
+//! - What a handler holds for longer than the broker's `consumer_timeout`, 30 minutes by default, comes again.
+//! - A call that is in nobody's hands any more, as its provider was killed, ends after about four seconds.
+//! - The library logs returned messages whole, tokens included, at level `warn` under `lapin::returned_messages`. What is
+//!   worth knowing of lapin's log is logged here too, so its targets can be switched off.
 
 mod broker;
 mod channel;

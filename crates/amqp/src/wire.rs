@@ -9,10 +9,10 @@ mod table;
 
 pub(crate) use carry::carried;
 pub(crate) use head::{Expected, Requirements, read_head, write_event, write_request};
-pub(crate) use question::{read_question, write_question};
+pub(crate) use question::{read_question, read_subject, write_question, write_subject};
 pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
-pub(crate) use table::{Headers, attempts, returns};
+pub(crate) use table::{Headers, attempts, noted_returns, returns};
 
 /// Header names.
 pub(crate) mod names {
@@ -41,6 +41,8 @@ pub(crate) mod names {
     pub(crate) const TRACESTATE: &str = "tracestate";
     /// The prefix of metadata entries; the rest is the entry's key.
     pub(crate) const META: &str = "contract-meta-";
+    /// The correlation id of the call that a question or a notice is about.
+    pub(crate) const CALL: &str = "contract-call";
     /// The event that a question about a subscription is about.
     pub(crate) const EVENT_NAME: &str = "contract-event";
     /// Why, when and for whom a message was set aside, and when it first failed, in milliseconds since 1970.

@@ -23,6 +23,7 @@ use crate::connection::{Link, Live};
 use crate::error::lost;
 use crate::publish::{Opened, Outgoing, Shared, Usable, blocked, wait_until_read};
 use crate::topology::{Names, short};
+use crate::wire::write_subject;
 
 /// RabbitMQ's name for "reply on this channel".
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
@@ -83,7 +84,21 @@ impl Drop for Asked {
     }
 }
 
+/// By what a provider knows a call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Subject {
+    pub(crate) message_id: Option<ShortString>,
+    pub(crate) correlation_id: ShortString,
+}
+
 impl Asked {
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            message_id: self.message_id.clone(),
+            correlation_id: ShortString::try_new(correlation(self.id)).unwrap_or_default(),
+        }
+    }
+
     /// The next answer.
     ///
     /// # Errors
@@ -275,13 +290,10 @@ impl Calls {
         let channel = asked.line.opened.channel.clone();
         let exchange = names.control_exchange()?;
         let key = short(contract.as_str())?;
-        let mut properties = BasicProperties::default()
+        let properties = BasicProperties::default()
             .with_type(super::request::CANCEL.into())
-            .with_correlation_id(short(correlation(asked.id))?)
             .with_delivery_mode(1);
-        if let Some(id) = &asked.message_id {
-            properties = properties.with_message_id(id.clone());
-        }
+        let properties = write_subject(properties, &asked.subject())?;
         Ok(async move {
             let publish = channel.basic_publish(
                 exchange,

@@ -1,123 +1,108 @@
-//! Whether the provider that has a call is still there.
+//! Whether a call is still in somebody's hands.
 //!
-//! A provider that is killed sends no reply, and the queue of its calls goes with it. The one sign is that nobody answers
-//! for the contract any more.
+//! A provider that is killed sends no reply, and a queue that goes with its last provider takes along what is in it. So a
+//! caller that waits asks who has its call, and looks whether it is in the queue.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
-use parking_lot::Mutex;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{FieldTable, ShortString};
 use polywire_contract::{Name, Retry};
 use polywire_core::{Dispatched, Error, ErrorKind};
-use quick_cache::sync::Cache;
 use tokio::time::{Instant, sleep};
 
-use super::Answer;
+use super::calls::Subject;
 use super::offers::question;
+use super::{Answer, RUNNING};
 use crate::broker::Broker;
+use crate::topology::close;
+use crate::wire::write_subject;
 
-/// How often a contract's providers are looked for while calls to it wait; as long as the shortest call that is looked after.
-const LOOK: Duration = Duration::from_secs(1);
-/// How many looks in a row must find nobody: a provider whose connection was lost is back sooner, and still replies.
-const LOOKS: u32 = 4;
-/// How long the answer to a look is waited for; the broker itself says at once that nobody is there.
-const WAIT: Duration = Duration::from_millis(500);
-/// How many contracts are looked after.
-const CONTRACTS: usize = 1024;
+/// When a call is first looked for. While it is found the pauses double.
+const LOOK: Duration = Duration::from_millis(800);
+const LONGEST_LOOK: Duration = Duration::from_secs(8);
+/// How many looks in a row must not find it: a provider whose connection was lost is back sooner, and still replies.
+const LOOKS: u32 = 3;
+/// How long an answer is waited for.
+const WAIT: Duration = Duration::from_millis(300);
 
-/// The contracts whose providers were looked for lately.
-pub(crate) struct Presence(Cache<Name, Arc<Mutex<Looked>>>);
-
-#[derive(Default)]
-struct Looked {
-    last: Option<Instant>,
-    missed: u32,
+/// Where a call was sent, and by what it is known.
+pub(super) struct Whereabouts<'a> {
+    pub(super) contract: &'a Name,
+    pub(super) queue: ShortString,
+    pub(super) subject: Subject,
 }
 
-impl Default for Presence {
-    fn default() -> Self {
-        Self(Cache::new(CONTRACTS))
-    }
-}
-
-impl Presence {
-    fn of(&self, contract: &Name) -> Arc<Mutex<Looked>> {
-        if let Some(looked) = self.0.get(contract) {
-            return looked;
+/// Ends when the call is in nobody's hands any more.
+pub(super) async fn gone(broker: &Broker, call: Whereabouts<'_>) -> Error {
+    let (mut pause, mut missed) = (LOOK, 0);
+    while missed < LOOKS {
+        sleep(pause).await;
+        match look(broker, &call).await {
+            Some(true) => (pause, missed) = ((pause * 2).min(LONGEST_LOOK), 0),
+            Some(false) => (pause, missed) = (LOOK, missed + 1),
+            // Nobody can know while the broker itself is away.
+            None => pause = LOOK,
         }
-        let looked = Arc::default();
-        self.0.insert(contract.clone(), Arc::clone(&looked));
-        looked
     }
+    Error::new(
+        ErrorKind::Unavailable,
+        format!(
+            "the call is lost with the provider of contract {:?} that had it; the handler may have run",
+            call.contract.as_str()
+        ),
+    )
+    .retry_as(Retry::Later)
+    .dispatched_as(Dispatched::Maybe)
 }
 
-/// Ends when no provider of a contract was there for a while.
-pub(super) async fn gone(broker: &Broker, contract: &Name) -> Error {
-    sleep(LOOK).await;
-    let looked = broker.presence.of(contract);
-    // What was missed before this call began is not its concern.
-    let mut seen = 0;
-    loop {
-        if is_mine(&looked) {
-            let found = look(broker, contract).await;
-            let mut looked = looked.lock();
-            match found {
-                Some(true) => looked.missed = 0,
-                Some(false) => looked.missed += 1,
-                // Nobody can know while the broker itself is away.
-                None => {}
-            }
-        }
-        seen = if looked.lock().missed == 0 {
-            0
-        } else {
-            seen + 1
-        };
-        if seen >= LOOKS {
-            return Error::new(
-                ErrorKind::Unavailable,
-                format!(
-                    "the provider of contract {:?} that had the call is gone; the handler may have run",
-                    contract.as_str()
-                ),
-            )
-            .retry_as(Retry::Later)
-            .dispatched_as(Dispatched::Maybe);
-        }
-        sleep(LOOK).await;
-    }
-}
-
-/// Whether it is for this caller to look now: of all that wait, one does.
-fn is_mine(looked: &Mutex<Looked>) -> bool {
-    let mut looked = looked.lock();
-    let now = Instant::now();
-    let due = looked
-        .last
-        .is_none_or(|last| now.duration_since(last) >= LOOK * 9 / 10);
-    if due {
-        // After a rest nothing is known.
-        if looked
-            .last
-            .is_none_or(|last| now.duration_since(last) > LOOK * 3)
-        {
-            looked.missed = 0;
-        }
-        looked.last = Some(now);
-    }
-    due
-}
-
-/// Whether anybody is asked when a question about a contract is put; `None` when it cannot be put.
-async fn look(broker: &Broker, contract: &Name) -> Option<bool> {
-    let question = question(broker, contract, BasicProperties::default()).ok()?;
+/// Whether somebody has the call, or could: `None` when that cannot be asked.
+async fn look(broker: &Broker, call: &Whereabouts<'_>) -> Option<bool> {
+    let properties = BasicProperties::default().with_type(RUNNING.into());
+    let properties = write_subject(properties, &call.subject).ok()?;
+    let question = question(broker, call.contract, properties).ok()?;
     let deadline = Instant::now() + WAIT;
     let mut asked = broker.calls.ask(question, deadline).await.ok()?;
     match asked.answer(deadline).await {
-        Ok(Answer::NoRoute) => Some(false),
         Ok(Answer::Reply(..)) => Some(true),
-        Err(error) if error.kind() == ErrorKind::DeadlineExceeded => Some(true),
+        // A provider that answers no questions may have it.
+        Ok(Answer::NoRoute) => queue(broker, call).await.map(|queue| queue.consumers > 0),
+        Err(error) if error.kind() == ErrorKind::DeadlineExceeded => {
+            queue(broker, call).await.map(|queue| queue.messages > 0)
+        }
+        Err(_) => None,
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    consumers: u32,
+    messages: u32,
+}
+
+/// What the broker says of the call's queue; one that is not there has nothing.
+async fn queue(broker: &Broker, call: &Whereabouts<'_>) -> Option<Queue> {
+    let live = broker
+        .publishing
+        .live_until(Instant::now() + WAIT)
+        .await
+        .ok()?;
+    let channel = live.channel().await.ok()?;
+    let passive = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let looking = channel.queue_declare(call.queue.clone(), passive, FieldTable::default());
+    match live.raw_step("looking at a queue", looking).await.ok()? {
+        Ok(found) => {
+            close(&live, &channel).await;
+            Some(Queue {
+                consumers: found.consumer_count(),
+                messages: found.message_count(),
+            })
+        }
+        Err(error) if crate::error::is_missing(&error) => Some(Queue::default()),
         Err(_) => None,
     }
 }

@@ -10,6 +10,7 @@ use polywire_core::{Error, ErrorKind, Head, Message, Receipt, Reply, Result};
 use tokio::time::Instant;
 
 use super::calls::Asked;
+use super::presence::Whereabouts;
 use super::{Answer, ask, ask_all, offer_question, offers, presence};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
@@ -22,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_millis(25);
 /// The property `type` of the notice that nobody waits for a call any more.
 pub(crate) const CANCEL: &str = "cancel";
+/// The property `type` of the question who has a call.
+pub(crate) const RUNNING: &str = "running";
 
 fn deadline(broker: &Broker, head: &Head) -> Instant {
     head.deadline
@@ -112,7 +115,13 @@ async fn try_call(
         properties: properties.clone().with_expiration(short(left.to_string())?),
         body: message.body.clone(),
     };
+    let queue = request.key.clone();
     let asked = broker.calls.ask(request, before(deadline)).await?;
+    let whereabouts = Whereabouts {
+        contract,
+        queue,
+        subject: asked.subject(),
+    };
     let mut call = UnderWay {
         broker,
         contract,
@@ -123,7 +132,7 @@ async fn try_call(
         Some(asked) => tokio::select! {
             biased;
             answer = asked.answer(deadline) => answer,
-            error = presence::gone(broker, contract) => Err(error),
+            error = presence::gone(broker, whereabouts) => Err(error),
         },
         None => return Ok(None),
     };

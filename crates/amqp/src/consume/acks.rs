@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicNackOptions};
 use parking_lot::Mutex;
@@ -199,12 +200,10 @@ impl Pending {
         all.push(Arc::downgrade(&acks.inner));
     }
 
-    /// Sends everything now.
-    pub(crate) async fn flush(&self) {
+    /// Sends everything now and closes the channels, so that the broker sends nothing more when their connection ends.
+    pub(crate) async fn finish(&self) {
         let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
-        for inner in all {
-            inner.send(true).await;
-        }
+        join_all(all.iter().map(|inner| inner.finish())).await;
     }
 }
 
@@ -227,6 +226,13 @@ impl Inner {
         let frames = self.state.lock().frames(impatient);
         if let Err(error) = self.write(frames).await {
             tracing::debug!(%error, "acks were lost with their channel; the messages come again");
+        }
+    }
+
+    async fn finish(&self) {
+        self.send(true).await;
+        if self.is_open() {
+            crate::topology::close(&self.live, &self.channel).await;
         }
     }
 
@@ -275,8 +281,7 @@ async fn run(inner: Arc<Inner>, ended: CancellationToken) {
             inner.send(false).await;
         }
     }
-    inner.send(true).await;
-    crate::topology::close(&inner.live, &inner.channel).await;
+    inner.finish().await;
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use polywire_contract::{Digest, Name};
 use polywire_core::{Kind, Letter, MessageId};
 
 use super::Place;
-use crate::wire::{Expected, Requirements, Stamps, names, read_head};
+use crate::wire::{Expected, Requirements, Stamps, attempts, names, noted_returns, read_head};
 
 fn field(table: &FieldTable, key: &str) -> Option<String> {
     match table.inner().get(key)? {
@@ -58,7 +58,12 @@ pub(super) fn origin(properties: &BasicProperties) -> Option<String> {
 }
 
 /// Reads a letter. What cannot be read of its head is left out: an operator must see it all the same.
-pub(super) fn letter(place: &Place, properties: &BasicProperties, body: &[u8]) -> Letter {
+pub(super) fn letter(
+    place: &Place,
+    max_returns: u32,
+    properties: &BasicProperties,
+    body: &[u8],
+) -> Letter {
     let empty = FieldTable::default();
     let table = properties.headers().as_ref().unwrap_or(&empty);
     let kind = if place.event.is_some() {
@@ -98,9 +103,13 @@ pub(super) fn letter(place: &Place, properties: &BasicProperties, body: &[u8]) -
         .clone()
         .unwrap_or_else(|| format!("commands.{}", head.interaction));
     let death = death(table);
+    // Not what the shelf counts: each look at it hands its letters out and takes them back.
+    head.attempt = attempts(properties).saturating_add(noted_returns(properties));
     let reason = match &death {
         Some(death) if death.reason == "delivery_limit" => {
-            format!("came back unsettled {} times", head.attempt)
+            let returns = max_returns.saturating_add(1);
+            head.attempt = head.attempt.saturating_add(returns);
+            format!("came back unsettled {returns} times")
         }
         Some(death) => format!("the broker gave it up: {}", death.reason),
         None => field(table, names::REASON).unwrap_or_else(|| "not said".to_owned()),

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::shared::NO_CHANNEL;
-use super::window::outcome;
+use super::window::confirmed;
 use super::{Attempt, Opened, Outgoing, Unfinished, Usable, unanswered, wait_until_read};
 use crate::connection::Link;
 
@@ -73,15 +73,7 @@ impl Singles {
             }
             confirmed
         });
-        let found = tokio::select! {
-            biased;
-            found = timeout_at(deadline, publish) => found,
-            () = live.lost() => return Ok(Attempt::Lost(Error::new(
-                ErrorKind::Unavailable,
-                "the connection to the broker was lost before it confirmed",
-            ))),
-        };
-        Ok(outcome(found, &live))
+        Ok(confirmed(publish, deadline, &live).await)
     }
 
     async fn take(&self, deadline: Instant) -> Result<Opened> {

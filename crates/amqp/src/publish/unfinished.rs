@@ -56,3 +56,44 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for Unfinished<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Work that waits for a sign, and tells when it is done.
+    fn work() -> (
+        oneshot::Sender<()>,
+        oneshot::Receiver<()>,
+        impl Future<Output = ()> + Send,
+    ) {
+        let (go, sign) = oneshot::channel();
+        let (tell, done) = oneshot::channel();
+        let work = async move {
+            // The sign is given, or its giver is gone.
+            let _ = sign.await;
+            let _ = tell.send(());
+        };
+        (go, done, work)
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_half_done_comes_to_its_end() {
+        let (go, done, work) = work();
+        let mut unfinished = Box::pin(Unfinished::new(work));
+        assert!(poll!(&mut unfinished).is_pending());
+        drop(unfinished);
+        go.send(()).unwrap();
+        done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_never_began_is_forgotten() {
+        let (_go, done, work) = work();
+        drop(Unfinished::new(work));
+        done.await.unwrap_err();
+    }
+}

@@ -62,22 +62,24 @@ impl Window {
                 .await?;
             confirm.await
         });
-        let found = tokio::select! {
-            biased;
-            found = timeout_at(deadline, publish) => found,
-            () = live.lost() => return Ok(Attempt::Lost(Error::new(
-                ErrorKind::Unavailable,
-                "the connection to the broker was lost before it confirmed",
-            ))),
-        };
-        Ok(outcome(found, &live))
+        Ok(confirmed(publish, deadline, &live).await)
     }
 }
 
-pub(super) fn outcome(
-    found: Result<lapin::Result<Confirmation>, tokio::time::error::Elapsed>,
+/// What became of a publish.
+pub(super) async fn confirmed(
+    publish: impl Future<Output = lapin::Result<Confirmation>>,
+    deadline: Instant,
     live: &Live,
 ) -> Attempt {
+    let found = tokio::select! {
+        biased;
+        found = timeout_at(deadline, publish) => found,
+        () = live.lost() => return Attempt::Lost(Error::new(
+            ErrorKind::Unavailable,
+            "the connection to the broker was lost before it confirmed",
+        )),
+    };
     match found {
         Ok(Ok(Confirmation::Ack(None))) => Attempt::Taken,
         Ok(Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(Some(_)))) => Attempt::NoRoute,

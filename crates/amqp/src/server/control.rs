@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::reply::reply;
 use super::running::Running;
 use crate::broker::Broker;
-use crate::client::{ASK, CANCEL, JOIN};
+use crate::client::{ASK, CANCEL, JOIN, RUNNING};
 use crate::consume::{Gone, Plan, Source};
-use crate::wire::{Requirements, read_question, write_problem};
+use crate::wire::{Requirements, read_question, read_subject, write_problem};
 
 /// How long an answer may take to be sent.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -60,9 +60,19 @@ impl Control {
                 Ok(()) => self.offer(correlation),
                 Err(error) => write_problem(&error, self.service.name(), correlation),
             },
-            Some(CANCEL) => return self.running.give_up(properties),
-            // Whoever asks nothing only wants to know whether anybody is there.
-            None => return,
+            Some(RUNNING) => match read_subject(properties) {
+                Some(call) if self.running.has(&call) => {
+                    let answer = BasicProperties::default().with_type(RUNNING.into());
+                    (answer.with_correlation_id(correlation), Bytes::new())
+                }
+                _ => return,
+            },
+            Some(CANCEL) => {
+                if let Some(call) = read_subject(properties) {
+                    self.running.give_up(&call);
+                }
+                return;
+            }
             other => return tracing::debug!(?other, "an unknown question was ignored"),
         };
         if let Some(to) = properties.reply_to().clone() {

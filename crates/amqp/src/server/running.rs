@@ -1,50 +1,46 @@
-//! The calls that run, so that one can be given up.
+//! The calls that run, so that one can be given up or asked after.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use lapin::BasicProperties;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-/// Calls by their message id and correlation id, hashed with a key of our own.
+use crate::client::Subject;
+
+/// Calls by their message id and correlation id.
 #[derive(Default)]
-pub(super) struct Running {
-    keys: RandomState,
-    calls: Mutex<HashMap<u64, CancellationToken>>,
-}
+pub(super) struct Running(Mutex<HashMap<Subject, CancellationToken>>);
 
 /// A call that runs, until dropped.
 pub(super) struct Entry {
     running: Arc<Running>,
-    key: u64,
+    subject: Subject,
     pub(super) given_up: CancellationToken,
 }
 
 impl Running {
-    fn key(&self, properties: &BasicProperties) -> u64 {
-        let text = |text: &Option<lapin::types::ShortString>| {
-            text.as_ref().map(|text| text.as_str().to_owned())
-        };
-        self.keys.hash_one((
-            text(properties.message_id()),
-            text(properties.correlation_id()),
-        ))
-    }
-
     pub(super) fn enter(self: &Arc<Self>, properties: &BasicProperties) -> Entry {
-        let (key, given_up) = (self.key(properties), CancellationToken::new());
-        self.calls.lock().insert(key, given_up.clone());
+        let subject = Subject {
+            message_id: properties.message_id().clone(),
+            correlation_id: properties.correlation_id().clone().unwrap_or_default(),
+        };
+        let given_up = CancellationToken::new();
+        self.0.lock().insert(subject.clone(), given_up.clone());
         Entry {
             running: self.clone(),
-            key,
+            subject,
             given_up,
         }
     }
 
-    pub(super) fn give_up(&self, properties: &BasicProperties) {
-        if let Some(call) = self.calls.lock().get(&self.key(properties)) {
+    pub(super) fn has(&self, subject: &Subject) -> bool {
+        self.0.lock().contains_key(subject)
+    }
+
+    pub(super) fn give_up(&self, subject: &Subject) {
+        if let Some(call) = self.0.lock().get(subject) {
             call.cancel();
         }
     }
@@ -52,6 +48,6 @@ impl Running {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.calls.lock().remove(&self.key);
+        self.running.0.lock().remove(&self.subject);
     }
 }

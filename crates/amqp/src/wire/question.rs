@@ -1,13 +1,14 @@
 //! The question whether a subscriber may join, as headers.
 
 use lapin::BasicProperties;
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use polywire_contract::Name;
 use polywire_core::{Result, Subscription};
 
 use super::head::{Requirements, token};
 use super::names;
 use super::table::{Headers, text};
+use crate::client::Subject;
 use crate::error::invalid;
 
 /// What a provider needs to know of a subscriber to admit it.
@@ -23,6 +24,33 @@ pub(crate) fn write_question(subscription: &Subscription) -> Result<BasicPropert
         headers.text(names::TOKEN, token.expose());
     }
     Ok(BasicProperties::default().with_headers(headers.finish()?))
+}
+
+/// Says which call a question or a notice is about.
+///
+/// # Errors
+/// `TooLarge` when it does not fit a frame.
+pub(crate) fn write_subject(
+    properties: BasicProperties,
+    subject: &Subject,
+) -> Result<BasicProperties> {
+    let mut headers = Headers::default();
+    headers.text(names::CALL, subject.correlation_id.as_str());
+    let properties = properties.with_headers(headers.finish()?);
+    Ok(match &subject.message_id {
+        Some(id) => properties.with_message_id(id.clone()),
+        None => properties,
+    })
+}
+
+/// Reads what [`write_subject`] wrote; `None` when it names no call.
+pub(crate) fn read_subject(properties: &BasicProperties) -> Option<Subject> {
+    let table = properties.headers().as_ref()?;
+    let correlation_id = text(table, names::CALL).ok()??;
+    Some(Subject {
+        message_id: properties.message_id().clone(),
+        correlation_id: ShortString::try_new(correlation_id).ok()?,
+    })
 }
 
 /// Reads what [`write_question`] wrote; the group and the prefetch are not told.

@@ -198,5 +198,10 @@ pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
 
 /// How often a message came back unsettled, as we and the broker counted.
 pub(crate) fn returns(properties: &BasicProperties) -> u32 {
-    count(properties, names::RETURNS).saturating_add(count(properties, "x-delivery-count"))
+    noted_returns(properties).saturating_add(count(properties, "x-delivery-count"))
+}
+
+/// How often a message came back unsettled before it was put into the queue where it is.
+pub(crate) fn noted_returns(properties: &BasicProperties) -> u32 {
+    count(properties, names::RETURNS)
 }

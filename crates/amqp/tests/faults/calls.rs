@@ -133,6 +133,40 @@ async fn a_call_ends_with_its_provider() {
     provider.probe.open();
 }
 
+/// So does a call whose provider was replaced at once, though another one answers for the contract now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_ends_when_its_provider_is_replaced() {
+    let proxy = Proxy::start(Mode::Pass).await;
+    let config = support::config().unwrap();
+    let mut proxied = config.clone();
+    proxied.urls = vec![proxy.url()];
+    let first = provider(&proxied, &[Edition::V1_4]).await;
+    let channel = support::transport(&config).unwrap().open();
+    let client = session(&channel, "^1.4", LONG);
+    let caller = client.clone();
+    let waiting = tokio::spawn(async move { caller.call(interaction::WAIT, "{}".into()).await });
+    first
+        .probe
+        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
+        .await
+        .unwrap();
+    let begin = Instant::now();
+    proxy.close_port().await;
+    proxy.cut();
+    let second = provider(&config, &[Edition::V1_4]).await;
+    let error = within("the end of the call", waiting)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_ne!(error.dispatched(), Dispatched::No, "{error:?}");
+    assert_eq!(second.probe.log().count(&interaction::WAIT), 0);
+    let echo = client.call(interaction::ECHO, r#"{"text":"a"}"#.into());
+    within("an answer", echo).await.unwrap();
+    first.probe.open();
+}
+
 /// A call that takes long is not given up while its provider is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_call_is_waited_for() {

@@ -10,6 +10,7 @@ mod commands;
 mod connection;
 mod events;
 mod hostile;
+mod letters;
 mod nodes;
 mod publishing;
 mod refusals;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use polywire_amqp::QueueType;
-use polywire_core::{Channel, ErrorKind};
+use polywire_core::{Channel, ErrorKind, Health};
 use polywire_testkit::sample::{Edition, interaction};
 
 use crate::support;
-use crate::support::stage::{provider, session, subscribe};
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::stage::{provider, session, subscribe, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_told_at_once_and_never_shown() {
@@ -57,8 +58,24 @@ async fn another_topology_is_told_with_the_argument_that_differs() {
     let channel = support::transport(&other).unwrap().open();
     let error = subscribe(&channel, "billing", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
-    assert!(error.to_string().contains("differs in"), "{error}");
-    assert!(error.to_string().contains(" there, "), "{error}");
+    // The shelves come first, and have nothing else to differ in.
+    assert!(
+        error
+            .to_string()
+            .contains("differs in x-queue-type: quorum there, classic here"),
+        "{error}"
+    );
+    let mut other = config.clone();
+    other.queue_messages = Some(5);
+    let channel = support::transport(&other).unwrap().open();
+    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(
+        error
+            .to_string()
+            .contains("differs in x-max-length: none there, 5 here"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,5 +115,33 @@ async fn headers_beyond_a_frame_are_refused_here() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge, "{error:?}");
-    assert_eq!(provider.channel.health(), polywire_core::Health::Ready);
+    assert_eq!(provider.channel.health(), Health::Ready);
+}
+
+/// A broker that refuses us is not asked again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_starts_no_storm() {
+    let proxy = Proxy::start(Mode::Pass).await;
+    let mut config = support::config().unwrap();
+    config.urls = vec![
+        format!("amqp://guest:wrong@{}/%2f", proxy.address)
+            .parse()
+            .unwrap(),
+    ];
+    let channel = support::transport(&config).unwrap().open();
+    until(
+        "the refusal",
+        || matches!(channel.health(), Health::Degraded(why) if why.contains("refused the login")),
+    )
+    .await;
+    for _ in 0..20 {
+        let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
+    }
+    // One attempt of each of two connections.
+    let more = tokio::time::timeout(
+        Duration::from_secs(3),
+        until("a storm", || proxy.links() > 2),
+    );
+    assert!(more.await.is_err());
 }
