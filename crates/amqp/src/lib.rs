@@ -12,8 +12,8 @@
 //!   on, with or without members.
 //! - What a handler holds for longer than the broker's `consumer_timeout`, 30 minutes by default, comes again.
 //! - A call that is in nobody's hands any more, as its provider was killed, ends after about four seconds.
-//! - The library logs returned messages whole, tokens included, at level `warn` under `lapin::returned_messages`. What is
-//!   worth knowing of lapin's log is logged here too, so its targets can be switched off.
+//! - The thread on which lapin reads frames logs nothing, as it would log messages that the broker returns whole, tokens
+//!   included. What is worth knowing of it is logged here.
 
 mod broker;
 mod channel;

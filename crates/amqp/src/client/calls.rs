@@ -199,7 +199,21 @@ impl Calls {
     /// # Errors
     /// `Unavailable` when the broker cannot be reached before the deadline, `Overloaded` when it reads nothing or as many
     /// calls are under way as may be. The handler did not run, unless the error says otherwise.
-    pub(crate) async fn ask(&self, mut message: Outgoing, deadline: Instant) -> Result<Asked> {
+    pub(crate) async fn ask(&self, message: Outgoing, deadline: Instant) -> Result<Asked> {
+        let (asked, unsent) = self.prepare(message, deadline).await?;
+        unsent.send().await?;
+        Ok(asked)
+    }
+
+    /// Makes ready to send a request, so that who stops waiting while it is being sent has what it takes to say so.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn prepare(
+        &self,
+        mut message: Outgoing,
+        deadline: Instant,
+    ) -> Result<(Asked, Unsent)> {
         if deadline <= Instant::now() {
             return Err(Error::new(
                 ErrorKind::DeadlineExceeded,
@@ -229,6 +243,37 @@ impl Calls {
             .properties
             .with_correlation_id(ShortString::try_new(correlation(id)).unwrap_or_default())
             .with_reply_to(REPLY_TO.into());
+        let unsent = Unsent {
+            line,
+            message,
+            deadline,
+        };
+        Ok((asked, unsent))
+    }
+
+    async fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
+        self.current.get(deadline, Line::open).await
+    }
+}
+
+/// A request that is ready to be sent.
+pub(super) struct Unsent {
+    line: Arc<Line>,
+    message: Outgoing,
+    deadline: Instant,
+}
+
+impl Unsent {
+    /// Sends it.
+    ///
+    /// # Errors
+    /// As [`Calls::ask`].
+    pub(super) async fn send(self) -> Result<()> {
+        let Self {
+            line,
+            message,
+            deadline,
+        } = self;
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
@@ -243,7 +288,7 @@ impl Calls {
         tokio::select! {
             biased;
             written = timeout_at(deadline, publish) => match written {
-                Ok(Ok(_)) => Ok(asked),
+                Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(lost("sending a request", &error).dispatched_as(Dispatched::Maybe)),
                 Err(_) => Err(match line.opened.live.blocked() {
                     Some(why) => blocked(&why),
@@ -253,10 +298,6 @@ impl Calls {
             },
             () = line.opened.live.lost() => Err(gone()),
         }
-    }
-
-    async fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
-        self.current.get(deadline, Line::open).await
     }
 }
 

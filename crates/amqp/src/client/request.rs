@@ -116,7 +116,7 @@ async fn try_call(
         body: message.body.clone(),
     };
     let queue = request.key.clone();
-    let asked = broker.calls.ask(request, before(deadline)).await?;
+    let (asked, unsent) = broker.calls.prepare(request, before(deadline)).await?;
     let whereabouts = Whereabouts {
         contract,
         queue,
@@ -128,6 +128,7 @@ async fn try_call(
         deadline,
         asked: Some(asked),
     };
+    unsent.send().await?;
     let answer = match &mut call.asked {
         Some(asked) => tokio::select! {
             biased;

@@ -11,6 +11,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
@@ -19,6 +20,8 @@ use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
 use lapin::tcp::AsyncTcpStream;
+use tracing::Dispatch;
+use tracing::dispatcher::DefaultGuard;
 
 use scan::Scanner;
 
@@ -81,12 +84,23 @@ impl Guard {
     }
 }
 
+/// The name of the library's thread that reads frames.
+const READER: &str = "lapin-io-loop";
+
+thread_local! {
+    /// The reader logs each message whole that the broker returns, tokens included, so on its thread nothing is logged. What
+    /// is worth knowing of it is logged by the supervisor of its connection.
+    static SILENCE: Option<DefaultGuard> = (thread::current().name() == Some(READER))
+        .then(|| tracing::dispatcher::set_default(&Dispatch::none()));
+}
+
 impl AsyncRead for Guard {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        SILENCE.with(|_| ());
         let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
         if let Poll::Ready(Ok(count)) = &read {
             self.scanner
@@ -100,6 +114,7 @@ impl AsyncRead for Guard {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        SILENCE.with(|_| ());
         let read = Pin::new(&mut self.socket).poll_read_vectored(cx, buffers);
         if let Poll::Ready(Ok(count)) = &read {
             let mut left = *count;
