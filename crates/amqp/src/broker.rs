@@ -160,7 +160,7 @@ impl Broker {
                 Ok(Attempt::Never(error)) => return Err(error),
                 Ok(Attempt::Refused) => Error::new(
                     ErrorKind::Overloaded,
-                    "the broker refused it: a queue holds as much as it may: retry later",
+                    "the broker refused it: a queue holds as much as it may, or has no leader: retry later",
                 ),
                 Ok(Attempt::Lost(error)) => {
                     sent = true;

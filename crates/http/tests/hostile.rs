@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,23 +19,44 @@ use tokio::time::{Instant, timeout};
 const HAT: &str = r#"{"item":"hat"}"#;
 const SOON: Duration = Duration::from_secs(20);
 
-/// Open files are counted for the whole process, so one test runs at a time.
+/// Connections are counted for the whole process, so one test runs at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-fn open_files() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+/// The TCP sockets of this process. Other files come and go: each test that waits for its turn has a runtime already.
+fn connections() -> usize {
+    let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"].map(|path| {
+        // A machine without IPv6 has one table.
+        std::fs::read_to_string(path).unwrap_or_default()
+    });
+    let inodes: HashSet<&str> = tables
+        .iter()
+        .flat_map(|table| table.lines().skip(1))
+        .filter_map(|line| line.split_ascii_whitespace().nth(9))
+        .collect();
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    files
+        // A file may be closed between the listing and the reading.
+        .filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+        .filter(|target| {
+            let target = target.to_string_lossy();
+            let inode = target
+                .strip_prefix("socket:[")
+                .and_then(|rest| rest.strip_suffix(']'));
+            inode.is_some_and(|inode| inodes.contains(inode))
+        })
+        .count()
 }
 
-/// Waits until no more files are open than there were.
-async fn files_return_to(before: usize) {
+/// Waits until no more connections are open than there were.
+async fn connections_return_to(before: usize) {
     let returned = async {
-        while open_files() > before {
+        while connections() > before {
             tokio::task::yield_now().await;
         }
     };
     timeout(SOON, returned)
         .await
-        .unwrap_or_else(|_| panic!("{} files are open, {before} were", open_files()));
+        .unwrap_or_else(|_| panic!("{} connections are open, {before} were", connections()));
 }
 
 fn random_bytes(rng: &mut StdRng, most: usize) -> Vec<u8> {
@@ -140,7 +162,7 @@ async fn ten_thousand_malformed_requests_harm_nobody() {
         ..local()
     };
     let served = serve_with("1.4.0", config).await;
-    let before = open_files();
+    let before = connections();
     let attacks: Vec<_> = (0..20)
         .map(|seed| tokio::spawn(attack(served.address, seed, 500)))
         .collect();
@@ -162,7 +184,7 @@ async fn ten_thousand_malformed_requests_harm_nobody() {
     }
     assert!(answered > 0);
     drop(session);
-    files_return_to(before).await;
+    connections_return_to(before).await;
     assert_eq!(
         post(served.address, "/orders/v1/quote", "", HAT)
             .await
@@ -180,7 +202,7 @@ async fn a_thousand_slow_connections_hold_nobody_up() {
         ..local()
     };
     let served = serve_with("1.4.0", config).await;
-    let before = open_files();
+    let before = connections();
     let request = posted("/orders/v1/quote", "", HAT);
     let mut slow = Vec::new();
     for number in 0..1000 {
@@ -217,7 +239,7 @@ async fn a_thousand_slow_connections_hold_nobody_up() {
             .expect("a slow connection is ended in time");
     }
     drop(session);
-    files_return_to(before).await;
+    connections_return_to(before).await;
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ async fn connections_that_are_cut_lose_nothing() {
 
 /// The node that everybody is connected to is killed at a third, and joins again at a half.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "three nodes and their load want more than two processors: run it with --ignored"]
 async fn a_cluster_that_loses_a_node_loses_nothing() {
     // Nothing else at the same time: four nodes are enough for any machine.
     let alone = broker().await;
