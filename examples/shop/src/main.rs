@@ -7,9 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> shop::Result<()> {
-    // The AMQP library logs messages that come back whole, tokens included. What matters of it, Polywire logs.
-    let filter = EnvFilter::try_from_env("POLYWIRE_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,lapin=off"));
+    let filter = EnvFilter::try_from_env("POLYWIRE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
