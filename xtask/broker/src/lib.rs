@@ -7,7 +7,7 @@
 //! ```no_run
 //! use polywire_test_broker::{Broker, Options};
 //!
-//! let mut broker = Broker::start(Options::new().conf("vm_memory_high_watermark.absolute = 200MB"))?;
+//! let mut broker = Broker::start(&Options::new().conf("vm_memory_high_watermark.absolute = 200MB"))?;
 //! println!("{}", broker.url());
 //! broker.kill()?;
 //! broker.restart()?;
