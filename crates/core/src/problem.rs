@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use polywire_contract::{NoMatch, Retry};
+use bytes::Bytes;
+use polywire_contract::{Name, NoMatch, Retry};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::error::{Dispatched, Error, ErrorKind};
+use crate::error::{Dispatched, Error, ErrorKind, Result};
+use crate::message::Outcome;
 
 /// The prefix of our problem types; the rest is [`ErrorKind::code`].
 pub const TYPE_PREFIX: &str = "urn:polywire:problem:";
@@ -47,6 +49,55 @@ pub struct Problem<'a> {
 
 fn never() -> Retry {
     Retry::Never
+}
+
+impl Problem<'_> {
+    /// The document of an application's own error: its code, whether a retry helps, and the error as JSON.
+    ///
+    /// # Errors
+    /// `Internal` when the error is no JSON.
+    pub fn write_application(code: &Name, retryable: bool, error: &[u8]) -> Result<Bytes> {
+        let internal =
+            |why: &'static str, cause| Error::new(ErrorKind::Internal, why).caused_by(cause);
+        let error: &RawValue = serde_json::from_slice(error)
+            .map_err(|cause| internal("the handler's typed error is no JSON", cause))?;
+        let problem = Problem {
+            kind: APPLICATION.to_owned(),
+            title: "the application refused".to_owned(),
+            status: 422,
+            detail: None,
+            retry: if retryable {
+                Retry::Later
+            } else {
+                Retry::Never
+            },
+            dispatched: Some(true),
+            retry_after_ms: None,
+            code: Some(code.to_string()),
+            error: Some(error),
+        };
+        serde_json::to_vec(&problem)
+            .map(Bytes::from)
+            .map_err(|cause| internal("the typed error has no JSON form", cause))
+    }
+
+    /// The application's own error and its outcome; `None` when this is another problem, or lacks its code or its error.
+    ///
+    /// The error's bytes are a part of `document`, not a copy.
+    ///
+    /// # Panics
+    /// When `document` is not the one that this was read from.
+    #[must_use]
+    pub fn application(&self, document: &Bytes) -> Option<(Outcome, Bytes)> {
+        if self.kind != APPLICATION {
+            return None;
+        }
+        let outcome = Outcome::Failed {
+            code: self.code.as_deref()?.parse().ok()?,
+            retryable: self.retry != Retry::Never,
+        };
+        Some((outcome, document.slice_ref(self.error?.get().as_bytes())))
+    }
 }
 
 impl ErrorKind {
@@ -160,6 +211,35 @@ mod tests {
             assert_eq!(back.retry(), Retry::OtherReplica);
             assert_eq!(back.dispatched(), Dispatched::No);
             assert_eq!(back.wait(), Some(Duration::from_millis(1500)));
+        }
+    }
+
+    #[test]
+    fn an_application_error_round_trips() {
+        let code = Name::from_static("sold-out");
+        for retryable in [true, false] {
+            let document = Problem::write_application(&code, retryable, b"{\"left\":0}").unwrap();
+            let problem: Problem<'_> = serde_json::from_slice(&document).unwrap();
+            let (outcome, error) = problem.application(&document).unwrap();
+            let code = code.clone();
+            assert_eq!(outcome, Outcome::Failed { code, retryable });
+            assert_eq!(&error[..], b"{\"left\":0}");
+        }
+        let wrong = Problem::write_application(&code, false, b"sold out").unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::Internal);
+        assert_eq!(wrong.message(), "the handler's typed error is no JSON");
+    }
+
+    #[test]
+    fn another_problem_is_no_application_error() {
+        for json in [
+            r#"{"type":"urn:polywire:problem:internal","title":"x","status":500,"code":"a","error":1}"#,
+            r#"{"type":"urn:polywire:problem:application","title":"x","status":422,"error":1}"#,
+            r#"{"type":"urn:polywire:problem:application","title":"x","status":422,"code":"a"}"#,
+        ] {
+            let document = Bytes::from_static(json.as_bytes());
+            let problem: Problem<'_> = serde_json::from_slice(&document).unwrap();
+            assert!(problem.application(&document).is_none());
         }
     }
 

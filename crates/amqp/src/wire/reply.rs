@@ -3,9 +3,8 @@
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::{FieldTable, ShortString};
-use polywire_contract::{Name, Retry};
+use polywire_contract::Name;
 use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Outcome, Problem, Reply, Result};
-use serde_json::value::RawValue;
 
 use super::names;
 use super::stamp::{Stamps, write_stamp};
@@ -25,7 +24,9 @@ pub(crate) fn write_reply(
     let (content_type, body) = match &reply.outcome {
         Outcome::Done => ("application/json", reply.body.clone()),
         Outcome::Failed { code, retryable } => {
-            (names::PROBLEM, failure(&reply.body, code, *retryable)?)
+            let problem = Problem::write_application(code, *retryable, &reply.body)
+                .map_err(|error| error.dispatched_as(Dispatched::Yes))?;
+            (names::PROBLEM, problem)
         }
     };
     Ok((
@@ -39,36 +40,6 @@ fn properties(content_type: &'static str, correlation: ShortString) -> BasicProp
         .with_content_type(content_type.into())
         .with_correlation_id(correlation)
         .with_delivery_mode(1)
-}
-
-fn failure(body: &Bytes, code: &Name, retryable: bool) -> Result<Bytes> {
-    let error: &RawValue = serde_json::from_slice(body).map_err(|error| {
-        Error::new(ErrorKind::Internal, "the handler's typed error is no JSON")
-            .dispatched_as(Dispatched::Yes)
-            .caused_by(error)
-    })?;
-    let problem = Problem {
-        kind: APPLICATION.to_owned(),
-        title: "the application refused".to_owned(),
-        status: 422,
-        detail: None,
-        retry: if retryable {
-            Retry::Later
-        } else {
-            Retry::Never
-        },
-        dispatched: Some(true),
-        retry_after_ms: None,
-        code: Some(code.to_string()),
-        error: Some(error),
-    };
-    serde_json::to_vec(&problem)
-        .map(Bytes::from)
-        .map_err(|error| {
-            Error::new(ErrorKind::Internal, "the typed error has no JSON form")
-                .dispatched_as(Dispatched::Yes)
-                .caused_by(error)
-        })
 }
 
 /// The answer to a request that failed.
@@ -114,7 +85,8 @@ pub(crate) fn read_reply(
             .map_err(|error| unreadable(&format!("its problem document: {error}")))?;
         if problem.kind == APPLICATION {
             Some(
-                application(&problem, body)
+                problem
+                    .application(body)
                     .ok_or_else(|| unreadable("a typed error without code and error"))?,
             )
         } else {
@@ -136,11 +108,4 @@ pub(crate) fn read_reply(
         outcome,
         body,
     })
-}
-
-fn application(problem: &Problem<'_>, body: &Bytes) -> Option<(Outcome, Bytes)> {
-    let code = problem.code.as_deref()?.parse().ok()?;
-    let error = body.slice_ref(problem.error?.get().as_bytes());
-    let retryable = problem.retry != Retry::Never;
-    Some((Outcome::Failed { code, retryable }, error))
 }

@@ -14,8 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use polywire_core::contract::{Name, Retry};
 use polywire_core::{
-    APPLICATION, Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply,
-    Result, Stamp,
+    Dispatched, Error, ErrorKind, Head, Message, Outcome, Problem, Receipt, Reply, Result, Stamp,
 };
 use std::sync::Arc;
 
@@ -276,17 +275,9 @@ fn refusal(answer: &Answer) -> Error {
     }
 }
 
-/// The typed error in a problem document: its bytes are a part of the document's, not a copy.
+/// The typed error that an answer carries.
 fn application_error(body: &Bytes) -> Option<(Outcome, Bytes)> {
-    let problem: Problem<'_> = serde_json::from_slice(body).ok()?;
-    if problem.kind != APPLICATION {
-        return None;
-    }
-    let code = problem.code?.parse().ok()?;
-    let error = problem.error?.get();
-    let outcome = Outcome::Failed {
-        code,
-        retryable: problem.retry != Retry::Never,
-    };
-    Some((outcome, body.slice_ref(error.as_bytes())))
+    serde_json::from_slice::<Problem<'_>>(body)
+        .ok()?
+        .application(body)
 }

@@ -4,8 +4,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, Version};
 use polywire_core::contract::{Retry, Status, Track};
-use polywire_core::{APPLICATION, Error, ErrorKind, Outcome, Problem, Reply};
-use serde_json::value::RawValue;
+use polywire_core::{Error, Outcome, Problem, Reply};
 
 use super::table::Served;
 use crate::body::ReplyBody;
@@ -19,42 +18,17 @@ pub(super) fn reply(served: &Served, reply: Reply) -> Response<ReplyBody> {
             headers.insert(header::CONTENT_TYPE, JSON);
             build(StatusCode::OK, headers, reply.body)
         }
-        Outcome::Failed { code, retryable } => match failure(&reply.body, code.as_str(), retryable)
-        {
-            Ok(body) => {
-                headers.insert(header::CONTENT_TYPE, PROBLEM);
-                headers.insert(header::CACHE_CONTROL, NO_STORE);
-                build(StatusCode::UNPROCESSABLE_ENTITY, headers, body)
+        Outcome::Failed { code, retryable } => {
+            match Problem::write_application(&code, retryable, &reply.body) {
+                Ok(body) => {
+                    headers.insert(header::CONTENT_TYPE, PROBLEM);
+                    headers.insert(header::CACHE_CONTROL, NO_STORE);
+                    build(StatusCode::UNPROCESSABLE_ENTITY, headers, body)
+                }
+                Err(error) => problem(&error, headers, Version::HTTP_11),
             }
-            Err(error) => problem(&error, headers, Version::HTTP_11),
-        },
+        }
     }
-}
-
-fn failure(body: &Bytes, code: &str, retryable: bool) -> Result<Bytes, Error> {
-    let error: &RawValue = serde_json::from_slice(body).map_err(|error| {
-        Error::new(ErrorKind::Internal, "the handler's typed error is no JSON").caused_by(error)
-    })?;
-    let problem = Problem {
-        kind: APPLICATION.to_owned(),
-        title: "the application refused".to_owned(),
-        status: StatusCode::UNPROCESSABLE_ENTITY.as_u16(),
-        detail: None,
-        retry: if retryable {
-            Retry::Later
-        } else {
-            Retry::Never
-        },
-        dispatched: Some(true),
-        retry_after_ms: None,
-        code: Some(code.to_owned()),
-        error: Some(error),
-    };
-    serde_json::to_vec(&problem)
-        .map(Bytes::from)
-        .map_err(|error| {
-            Error::new(ErrorKind::Internal, "the typed error has no JSON form").caused_by(error)
-        })
 }
 
 /// The answer to a request that failed, with the status of its kind.
