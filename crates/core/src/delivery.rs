@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
+use polywire_contract::Retry;
 
-use crate::error::Result;
-use crate::message::Head;
+use crate::error::{Error, ErrorKind, Result};
+use crate::message::{Head, Outcome, Reply};
 
 /// What becomes of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,40 @@ pub enum Verdict {
         /// Why, for the operator who finds it.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// What becomes of an accepted command, by its handler's answer or by what kept the handler from giving one.
+    #[must_use]
+    pub fn of_command(result: Result<Reply>) -> Self {
+        match result {
+            Ok(reply) => match reply.outcome {
+                Outcome::Done => Self::Ack,
+                Outcome::Failed {
+                    retryable: true, ..
+                } => Self::Retry { after: None },
+                Outcome::Failed { code, .. } => Self::Reject {
+                    reason: format!("application error {code}"),
+                },
+            },
+            Err(error) => Self::after_error(&error),
+        }
+    }
+
+    fn after_error(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::NoMatch | ErrorKind::Integrity => Self::Park {
+                reason: error.to_string(),
+            },
+            ErrorKind::Internal => Self::Retry { after: None },
+            _ if error.retry() == Retry::Never => Self::Reject {
+                reason: error.to_string(),
+            },
+            _ => Self::Retry {
+                after: error.wait(),
+            },
+        }
+    }
 }
 
 /// The transport's side of a delivery: carries the verdict to whoever keeps the message.

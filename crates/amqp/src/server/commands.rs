@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use polywire_contract::Retry;
-use polywire_core::{Error, ErrorKind, Kind, Outcome, Result, Service, Shelf, Verdict, too_large};
+use polywire_core::{Error, ErrorKind, Kind, Result, Service, Shelf, Verdict, too_large};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -109,33 +109,16 @@ impl Commands {
                 .await
         };
         match run.await {
-            Ok(reply) => Fate::Verdict(match reply.outcome {
-                Outcome::Done => Verdict::Ack,
-                Outcome::Failed {
-                    retryable: true, ..
-                } => Verdict::Retry { after: None },
-                Outcome::Failed { code, .. } => Verdict::Reject {
-                    reason: format!("application error {code}"),
-                },
-            }),
-            Err(error) => after_error(&error),
+            Err(error) if is_for_newer(&error) => Fate::Skip,
+            result => Fate::Verdict(Verdict::of_command(result)),
         }
     }
 }
 
-fn after_error(error: &Error) -> Fate {
-    let reason = || error.to_string();
-    Fate::Verdict(match error.kind() {
-        ErrorKind::NoMatch | ErrorKind::Integrity if error.retry() == Retry::OtherReplica => {
-            return Fate::Skip;
-        }
-        ErrorKind::NoMatch | ErrorKind::Integrity => Verdict::Park { reason: reason() },
-        ErrorKind::Internal => Verdict::Retry { after: None },
-        _ if error.retry() == Retry::Never => Verdict::Reject { reason: reason() },
-        _ => Verdict::Retry {
-            after: error.wait(),
-        },
-    })
+/// Whether a newer replica can run a command that failed so.
+fn is_for_newer(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NoMatch | ErrorKind::Integrity)
+        && error.retry() == Retry::OtherReplica
 }
 
 pub(super) async fn pump(commands: Arc<Commands>, mut source: Source, stop: CancellationToken) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use polywire_contract::{Name, Requirement, Retry};
+use polywire_contract::{Name, Requirement};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -18,7 +18,7 @@ use super::shelves::Shelves;
 use crate::auth::Caller;
 use crate::delivery::Verdict;
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{Message, Outcome, Receipt};
+use crate::message::{Message, Receipt};
 use crate::options::after;
 use crate::service::Service;
 
@@ -306,38 +306,12 @@ async fn run(commands: &Commands, service: &Arc<Service>, lease: Lease, caller: 
         Ok(admission) => admission.dispatch_accepted(message.body.clone()).await,
         Err(error) => Err(error),
     };
-    let verdict = match result {
-        Ok(reply) => match reply.outcome {
-            Outcome::Done => Verdict::Ack,
-            Outcome::Failed {
-                retryable: true, ..
-            } => Verdict::Retry { after: None },
-            Outcome::Failed { code, .. } => Verdict::Reject {
-                reason: format!("application error {code}"),
-            },
-        },
-        Err(error) => after_error(&error),
-    };
+    let verdict = Verdict::of_command(result);
     let (id, position) = (message.head.id.clone(), lease.position());
     let is_final = !matches!(verdict, Verdict::Retry { .. });
     if let Err(error) = lease.settle_now(verdict) {
         tracing::error!(%id, %error, "command could not be set aside; it will run again");
     } else if is_final {
         commands.forget_caller(position);
-    }
-}
-
-fn after_error(error: &Error) -> Verdict {
-    match error.kind() {
-        ErrorKind::NoMatch | ErrorKind::Integrity => Verdict::Park {
-            reason: error.to_string(),
-        },
-        ErrorKind::Internal => Verdict::Retry { after: None },
-        _ if error.retry() == Retry::Never => Verdict::Reject {
-            reason: error.to_string(),
-        },
-        _ => Verdict::Retry {
-            after: error.wait(),
-        },
     }
 }
