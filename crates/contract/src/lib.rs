@@ -44,7 +44,7 @@ pub use negotiate::{Agreement, negotiate};
 pub use offer::{Offer, OfferError, Offered, Status};
 pub use range::{Range, RangeError};
 pub use refusal::{NoMatch, Reason, Refused, Retry, Why};
-pub use requirement::{Known, Requirement, RequirementError};
+pub use requirement::{Known, KnownError, Requirement, RequirementError};
 pub use schemars;
 pub use semver::Version;
 pub use track::{Track, TrackError};

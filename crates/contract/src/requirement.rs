@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use semver::Version;
@@ -24,13 +25,45 @@ struct Inner {
     floor: Option<Version>,
 }
 
-/// The contract version that a consumer was built from.
+/// The contract version that a consumer was built from, written `sha256:...; version=1.4.0`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// Its version.
     pub version: Version,
     /// The digest of its canonical contract.
     pub digest: Digest,
+}
+
+/// A text that is no [`Known`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no known contract: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"")]
+pub struct KnownError {
+    /// The text found, cut after 80 characters.
+    pub found: String,
+}
+
+impl FromStr for Known {
+    type Err = KnownError;
+
+    fn from_str(text: &str) -> Result<Self, KnownError> {
+        let read = || {
+            let (digest, version) = text.split_once(';')?;
+            let version = version.trim().strip_prefix("version=")?;
+            Some(Self {
+                version: version.parse().ok()?,
+                digest: digest.trim().parse().ok()?,
+            })
+        };
+        read().ok_or_else(|| KnownError {
+            found: text.chars().take(80).collect(),
+        })
+    }
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; version={}", self.digest, self.version)
+    }
 }
 
 /// Why a [`Requirement`] is not valid.

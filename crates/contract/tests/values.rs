@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 
 use polywire_contract::{
-    Agreement, Digest, Name, NoMatch, Offer, Offered, Range, Requirement, Retry, Track, Version,
-    Why, negotiate,
+    Agreement, Digest, Known, Name, NoMatch, Offer, Offered, Range, Requirement, Retry, Status,
+    Track, Version, Why, negotiate,
 };
 
 const ORDERS: Name = Name::from_static("orders");
@@ -225,6 +225,34 @@ fn requirements() {
             .to_string(),
         "requirement on contract \"orders\" names 1001 operations: at most 1000 are valid"
     );
+}
+
+#[test]
+fn known_contracts() {
+    let digest = Digest::of(b"orders");
+    let known = Known {
+        version: version("1.4.0"),
+        digest,
+    };
+    let text = format!("{digest}; version=1.4.0");
+    assert_eq!(known.to_string(), text);
+    assert_eq!(text.parse(), Ok(known.clone()));
+    assert_eq!(format!(" {digest} ;version=1.4.0 ").parse(), Ok(known));
+    for invalid in [
+        String::new(),
+        digest.to_string(),
+        format!("{digest}; 1.4.0"),
+        format!("{digest}; version=1.4"),
+        "md5; version=1.4.0".to_owned(),
+    ] {
+        assert_eq!(
+            invalid.parse::<Known>().unwrap_err().to_string(),
+            format!(
+                "{:?} is no known contract: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"",
+                invalid.chars().take(80).collect::<String>()
+            )
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::types::{FieldTable, ShortString};
-use polywire_contract::{Digest, Known, Name, Requirement, Track, Version};
+use polywire_contract::{Known, Name, Requirement, Track, Version};
 use polywire_core::{ContentType, Error, Head, Kind, MessageId, Result, Token, TraceContext};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
@@ -30,8 +30,8 @@ pub(crate) fn write_request(head: &Head) -> Result<BasicProperties> {
     let mut headers = Headers::default();
     if let Some(requirement) = &head.requirement {
         headers.text(names::REQUIRE, requirement.list_text());
-        if let Some(Known { version, digest }) = requirement.known() {
-            headers.text(names::DIGEST, &format!("{digest}; version={version}"));
+        if let Some(known) = requirement.known() {
+            headers.text(names::DIGEST, &known.to_string());
         }
     }
     if head.attempt > 1 {
@@ -308,7 +308,7 @@ impl Requirements {
         let mut requirement = Requirement::parse_list(contract.clone(), require)
             .map_err(|error| invalid(format!("header {}: {error}", names::REQUIRE)))?;
         if let Some(digest) = digest {
-            let (version, digest) = known(digest)?;
+            let Known { version, digest } = known(digest)?;
             requirement = requirement.with_known(version, digest);
         }
         self.0.insert(key, requirement.clone());
@@ -317,13 +317,8 @@ impl Requirements {
 }
 
 /// Reads `sha256:...; version=1.4.0`.
-fn known(text: &str) -> Result<(Version, Digest)> {
-    let parts = text.split_once(';').and_then(|(digest, version)| {
-        Some((digest.trim(), version.trim().strip_prefix("version=")?))
-    });
-    let parts =
-        parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
-    parts.ok_or_else(|| {
+fn known(text: &str) -> Result<Known> {
+    text.parse().map_err(|_| {
         invalid(format!(
             "header {} is {:?}: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"",
             names::DIGEST,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::Uri;
 use http::header::{HeaderMap, HeaderValue};
-use polywire_core::contract::{Known, Name, Requirement, Track};
+use polywire_core::contract::{Name, Requirement, Track};
 use polywire_core::{Error, ErrorKind, Result, Stamp};
 use quick_cache::sync::Cache;
 
@@ -36,7 +36,7 @@ impl Lane {
         let mut headers = HeaderMap::with_capacity(16);
         headers.insert(REQUIRE, text(requirement.list_text())?);
         if let Some(known) = requirement.known() {
-            headers.insert(DIGEST, text(&digest_text(known))?);
+            headers.insert(DIGEST, text(&known.to_string())?);
         }
         let current = Paths::new(requirement, interaction, first_track(requirement), bases)?;
         Ok(Self {
@@ -105,11 +105,6 @@ pub(crate) fn first_track(requirement: &Requirement) -> Track {
         .first()
         .and_then(polywire_core::contract::Range::track)
         .unwrap_or_else(spanning)
-}
-
-/// `sha256:...; version=1.4.0`: which contract document the consumer was built from.
-pub(crate) fn digest_text(known: &Known) -> String {
-    format!("{}; version={}", known.digest, known.version)
 }
 
 fn text(text: &str) -> Result<HeaderValue> {

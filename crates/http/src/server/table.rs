@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use http::header::HeaderValue;
-use polywire_core::contract::{Digest, Name, Requirement, Track, Version};
+use polywire_core::contract::{Known, Name, Requirement, Track};
 use polywire_core::{Dispatched, Error, ErrorKind, Kind, Result, Service};
 use quick_cache::{Equivalent, sync::Cache};
 use tokio_util::sync::CancellationToken;
@@ -214,7 +214,7 @@ impl Served {
         match stated.digest {
             None => Ok(requirement),
             Some(value) => {
-                let (version, digest) = known(visible("contract-digest", value)?)?;
+                let Known { version, digest } = known(visible("contract-digest", value)?)?;
                 Ok(requirement.with_known(version, digest))
             }
         }
@@ -222,13 +222,8 @@ impl Served {
 }
 
 /// Reads `sha256:...; version=1.4.0`.
-fn known(text: &str) -> Result<(Version, Digest)> {
-    let parts = text.split_once(';').and_then(|(digest, version)| {
-        Some((digest.trim(), version.trim().strip_prefix("version=")?))
-    });
-    let parts =
-        parts.and_then(|(digest, version)| Some((version.parse().ok()?, digest.parse().ok()?)));
-    parts.ok_or_else(|| {
+fn known(text: &str) -> Result<Known> {
+    text.parse().map_err(|_| {
         invalid(format!("header contract-digest is {:?}: write \"sha256:<64 hexadecimal digits>; version=1.4.0\"", shown(text)))
     })
 }
