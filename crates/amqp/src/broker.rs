@@ -6,7 +6,7 @@ use std::time::Duration;
 use polywire_core::{Error, ErrorKind, Result};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use crate::client::{Calls, Floors};
+use crate::client::{Calls, Floors, Lanes};
 use crate::config::{AmqpConfig, Identity};
 use crate::connection::Link;
 use crate::consume::Pending;
@@ -31,8 +31,12 @@ pub(crate) struct Broker {
     pub(crate) replies: Lane,
     pub(crate) calls: Calls,
     pub(crate) floors: Floors,
+    pub(crate) lanes: Lanes,
     pub(crate) acks: Pending,
 }
+
+/// What makes a message, for each attempt.
+pub(crate) type Make<'a> = &'a (dyn Fn() -> Result<Outgoing> + Send + Sync);
 
 /// What makes the things that a message needs at the broker.
 pub(crate) type Plan<'a> = &'a (dyn Fn() -> Result<Vec<Declaration>> + Send + Sync);
@@ -56,6 +60,7 @@ impl Broker {
             replies: Lane::new(publishing.clone(), false),
             calls: Calls::new(publishing.clone(), config.max_calls),
             floors: Floors::default(),
+            lanes: Lanes::default(),
             acks: Pending::default(),
             published: Topology::default(),
             consumed: Topology::default(),
@@ -79,7 +84,7 @@ impl Broker {
     /// what cannot be mended by waiting.
     pub(crate) async fn put(
         &self,
-        message: Outgoing,
+        message: Make<'_>,
         deadline: Instant,
         key: &str,
         plan: Plan<'_>,
@@ -94,12 +99,12 @@ impl Broker {
     /// As [`put`](Self::put).
     pub(crate) async fn publish(
         &self,
-        message: Outgoing,
+        message: Make<'_>,
         deadline: Instant,
+        exchange: &str,
         plan: Plan<'_>,
     ) -> Result<()> {
-        let exchange = message.exchange.clone();
-        self.persist(Way::Window, message, deadline, exchange.as_str(), plan)
+        self.persist(Way::Window, message, deadline, exchange, plan)
             .await?;
         Ok(())
     }
@@ -118,6 +123,9 @@ impl Broker {
             self.published.forget(key);
         }
         let live = self.publishing.live_until(deadline).await?;
+        if self.published.knows(&live, key) {
+            return Ok(());
+        }
         let declared = timeout_at(deadline, self.published.ensure(&live, key, plan)).await;
         declared.unwrap_or_else(|_| {
             Err(unanswered(
@@ -130,7 +138,7 @@ impl Broker {
     async fn persist(
         &self,
         way: Way,
-        message: Outgoing,
+        message: Make<'_>,
         deadline: Instant,
         key: &str,
         plan: Plan<'_>,
@@ -141,8 +149,8 @@ impl Broker {
         loop {
             let found = match self.prepare(missing, deadline, key, plan).await {
                 Ok(()) => match way {
-                    Way::Window => self.window.offer(message.clone(), deadline).await,
-                    Way::Single => self.singles.offer(message.clone(), deadline).await,
+                    Way::Window => self.window.offer(message, deadline).await,
+                    Way::Single => self.singles.offer(message, deadline).await,
                 },
                 Err(error) => Err(error),
             };

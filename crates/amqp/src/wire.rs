@@ -8,9 +8,11 @@ mod stamp;
 mod table;
 
 pub(crate) use carry::carried;
-pub(crate) use head::{Expected, Requirements, read_head, write_event, write_request};
+pub(crate) use head::{
+    Expected, Requirements, event_headers, read_head, request_headers, write_event, write_request,
+};
 pub(crate) use question::{read_question, read_subject, write_question, write_subject};
-pub(crate) use reply::{is_problem, read_reply, write_problem, write_reply};
+pub(crate) use reply::{Replies, is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
 pub(crate) use table::{Headers, attempts, noted_returns, returns};
 
@@ -54,9 +56,33 @@ pub(crate) mod names {
     pub(crate) const LEFT_OUT: &str = "contract-left-out";
     /// The queue that a letter came from.
     pub(crate) const ORIGIN: &str = "contract-queue";
-    /// The prefixes of CloudEvents attributes: the one that is written, and the other that is read too.
-    pub(crate) const EVENT: &str = "cloudEvents_";
-    pub(crate) const EVENT_COLON: &str = "cloudEvents:";
+    /// The header of a CloudEvents attribute, under the prefix that is written and the other that is read too.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Attribute {
+        pub(crate) written: &'static str,
+        pub(crate) other: &'static str,
+    }
+
+    macro_rules! attributes {
+        ($($constant:ident = $name:literal;)*) => {
+            $(pub(crate) const $constant: Attribute = Attribute {
+                written: concat!("cloudEvents_", $name),
+                other: concat!("cloudEvents:", $name),
+            };)*
+        };
+    }
+
+    attributes! {
+        EVENT_SPECVERSION = "specversion";
+        EVENT_ID = "id";
+        EVENT_SOURCE = "source";
+        EVENT_TYPE = "type";
+        EVENT_VERSION = "contractversion";
+        EVENT_DIGEST = "contractdigest";
+        EVENT_KEY = "partitionkey";
+        EVENT_TRACEPARENT = "traceparent";
+        EVENT_TRACESTATE = "tracestate";
+    }
 
     pub(crate) const PROBLEM: &str = "application/problem+json";
 }

@@ -162,30 +162,35 @@ impl Publisher {
                 format!("no offered version declares an event {:?}", event.as_str()),
             ));
         };
-        let (what, deadline) = (
-            format!("publish {}.{event}", first.head.contract),
-            first.head.deadline,
-        );
-        let published = join_all(
-            messages
-                .into_iter()
-                .map(|message| self.channel.publish(message)),
-        );
-        let deadline = deadline.unwrap_or_else(|| after(self.timeout));
-        let receipts = timeout_at(deadline, published).await.map_err(|_| {
-            Error::new(
-                ErrorKind::DeadlineExceeded,
-                "not taken before the deadline; it may be published on some track",
-            )
-            .attempting(what.clone())
-        })?;
-        let mut taken = None;
-        for receipt in receipts {
-            taken = Some(receipt.map_err(|error| error.attempting(what.clone()))?);
-        }
-        taken.ok_or_else(|| {
-            Error::new(ErrorKind::Unroutable, "no track took the event").attempting(what)
-        })
+        let what = {
+            let contract = first.head.contract.clone();
+            move || format!("publish {contract}.{event}")
+        };
+        let deadline = first.head.deadline.unwrap_or_else(|| after(self.timeout));
+        timeout_at(deadline, self.all(messages))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    ErrorKind::DeadlineExceeded,
+                    "not taken before the deadline; it may be published on some track",
+                ))
+            })
+            .map_err(|error| error.attempting(what()))
+    }
+
+    /// Publishes on every track at once; the last receipt stands for all.
+    async fn all(&self, messages: Vec<Message>) -> Result<Receipt> {
+        let messages = match <[Message; 1]>::try_from(messages) {
+            Ok([only]) => return self.channel.publish(only).await,
+            Err(messages) => messages,
+        };
+        let published = messages
+            .into_iter()
+            .map(|message| self.channel.publish(message));
+        let receipts = join_all(published).await.into_iter();
+        receipts
+            .reduce(Result::and)
+            .unwrap_or_else(|| Err(Error::new(ErrorKind::Unroutable, "no track took the event")))
     }
 
     fn message(

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::ShortString;
-use polywire_contract::{Name, Requirement, Retry, Track, negotiate};
+use polywire_contract::{Name, Requirement, Retry, negotiate};
 use polywire_core::{Error, ErrorKind, Head, Message, Receipt, Reply, Result};
 use tokio::time::Instant;
 
@@ -14,7 +13,7 @@ use super::presence::Whereabouts;
 use super::{Answer, ask, ask_all, offer_question, offers, presence};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
-use crate::topology::{Floor, Names, required, short};
+use crate::topology::{Floor, required, short};
 use crate::wire::{Stamps, read_reply, write_event, write_request, write_subject};
 
 /// How long a command's sender asks who is there, before it puts the command into the queue anyway.
@@ -56,16 +55,18 @@ fn required_of(message: &Message) -> Result<&Requirement> {
 pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> Result<Reply> {
     let requirement = required_of(&message)?.clone();
     let deadline = deadline(broker, &message.head);
-    let properties = write_request(&message.head)?;
+    let names = &broker.plans.names;
+    let lane = broker.lanes.request(names, &requirement)?;
+    let properties = write_request(&message.head, &lane.headers)?;
     let contract = &message.head.contract;
     let mut spans = false;
-    for floor in required(&requirement) {
-        let Some(floor) = floor else {
+    for queue in &lane.queues {
+        let Some(queue) = queue.clone() else {
             spans = true;
             break;
         };
         if let Some(reply) =
-            try_call(broker, &message, &floor, &properties, deadline, stamps).await?
+            try_call(broker, &message, queue, &properties, deadline, stamps).await?
         {
             return Ok(reply);
         }
@@ -81,7 +82,8 @@ pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> 
     } else {
         floor_for(&requirement, &agreement.version)
     };
-    match try_call(broker, &message, &floor, &properties, deadline, stamps).await? {
+    let queue = names.call_queue(contract, &floor)?;
+    match try_call(broker, &message, queue, &properties, deadline, stamps).await? {
         Some(reply) => Ok(reply),
         None => Err(offers::none(contract)),
     }
@@ -99,7 +101,7 @@ fn floor_for(requirement: &Requirement, agreed: &polywire_contract::Version) -> 
 async fn try_call(
     broker: &Broker,
     message: &Message,
-    floor: &Floor,
+    queue: ShortString,
     properties: &BasicProperties,
     deadline: Instant,
     stamps: &Stamps,
@@ -111,11 +113,10 @@ async fn try_call(
         .div_ceil(1000);
     let request = Outgoing {
         exchange: ShortString::default(),
-        key: broker.plans.names.call_queue(contract, floor)?,
+        key: queue.clone(),
         properties: properties.clone().with_expiration(short(left.to_string())?),
         body: message.body.clone(),
     };
-    let queue = request.key.clone();
     let (asked, unsent) = broker.calls.prepare(request, before(deadline)).await?;
     let whereabouts = Whereabouts {
         contract,
@@ -187,15 +188,18 @@ pub(crate) async fn send(broker: &Broker, message: Message) -> Result<Receipt> {
     let contract = message.head.contract.clone();
     let floor = command_floor(broker, &message, &requirement, deadline).await?;
     let queue = broker.plans.names.command_queue(&contract, &floor)?;
-    let outgoing = Outgoing {
-        exchange: ShortString::default(),
-        key: queue.clone(),
-        properties: write_request(&message.head)?,
-        body: message.body,
+    let lane = broker.lanes.request(&broker.plans.names, &requirement)?;
+    let outgoing = || {
+        Ok(Outgoing {
+            exchange: ShortString::default(),
+            key: queue.clone(),
+            properties: write_request(&message.head, &lane.headers)?,
+            body: message.body.clone(),
+        })
     };
     let plan = || broker.plans.commands(&contract, &floor);
     match broker
-        .put(outgoing, deadline, queue.as_str(), &plan)
+        .put(&outgoing, deadline, queue.as_str(), &plan)
         .await?
     {
         Taken::Yes => Ok(Receipt::new(message.head.id, None)),
@@ -271,15 +275,19 @@ pub(crate) async fn publish(broker: &Broker, message: Message) -> Result<Receipt
         ));
     };
     let deadline = before(deadline(broker, head));
-    let outgoing = Outgoing {
-        exchange: broker.plans.names.event_exchange(&head.contract)?,
-        key: Names::event_key(Track::of(&stamp.version), &head.interaction)?,
-        properties: write_event(head)?,
-        body: Bytes::clone(&message.body),
+    let names = &broker.plans.names;
+    let lane = broker.lanes.event(names, stamp, &head.interaction)?;
+    let outgoing = || {
+        Ok(Outgoing {
+            exchange: lane.exchange.clone(),
+            key: lane.key.clone(),
+            properties: write_event(head, &lane.headers)?,
+            body: message.body.clone(),
+        })
     };
-    let contract = head.contract.clone();
-    let plan = || Ok(vec![broker.plans.event_exchange(&contract)?]);
-    broker.publish(outgoing, deadline, &plan).await?;
+    let exchange = lane.exchange.as_str();
+    let plan = || Ok(vec![broker.plans.event_exchange(&head.contract)?]);
+    broker.publish(&outgoing, deadline, exchange, &plan).await?;
     Ok(Receipt::new(
         message.head.id.clone(),
         message.head.stamp.clone(),

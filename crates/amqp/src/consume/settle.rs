@@ -123,11 +123,8 @@ impl Taken {
         headers.number(names::ATTEMPT, attempts(&self.properties).into());
         headers.number(names::RETURNS, returns(&self.properties).into());
         headers.number(names::LAST_FAILURE, now());
-        headers.text(
-            names::REASON,
-            &reason.chars().take(2000).collect::<String>(),
-        );
-        headers.text(names::GROUP, &group);
+        headers.text(names::REASON, reason.chars().take(2000).collect::<String>());
+        headers.text(names::GROUP, group);
         headers.text(names::ORIGIN, origin.queue.as_str());
         let key = origin.shelf(shelf).clone();
         self.put(ShortString::default(), key, moving, None).await
@@ -167,19 +164,20 @@ impl Taken {
                 properties: moving.properties.with_headers(moving.headers.finish()?),
                 body,
             };
+            let message = || Ok(message.clone());
             let deadline = Instant::now() + broker.config.publish_timeout;
             let taken = match bucket {
                 Some(bucket) => {
                     let name = broker.plans.names.wait(bucket)?;
                     broker
-                        .put(message, deadline, name.as_str(), &|| {
+                        .put(&message, deadline, name.as_str(), &|| {
                             broker.plans.wait(bucket)
                         })
                         .await?
                 }
                 None => {
                     broker
-                        .put(message, deadline, "", &|| Ok(Vec::new()))
+                        .put(&message, deadline, "", &|| Ok(Vec::new()))
                         .await?
                 }
             };

@@ -138,7 +138,8 @@ fn stated_id(properties: &BasicProperties) -> Option<MessageId> {
 
 /// The same for the same letter each time it is read, so that who sees it can name it.
 fn made_up_id(table: &FieldTable, body: &[u8]) -> MessageId {
-    let written = [names::MESSAGE_ID, "cloudEvents_id", "cloudEvents:id"]
+    let names::Attribute { written, other } = names::EVENT_ID;
+    let written = [names::MESSAGE_ID, written, other]
         .iter()
         .find_map(|key| MessageId::parse(&field(table, key)?).ok());
     written.unwrap_or_else(|| {

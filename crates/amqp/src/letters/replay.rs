@@ -42,7 +42,7 @@ impl Shelves {
         let deadline = Instant::now() + self.broker.config.publish_timeout;
         match self
             .broker
-            .put(outgoing, deadline, "", &|| Ok(Vec::new()))
+            .put(&|| Ok(outgoing.clone()), deadline, "", &|| Ok(Vec::new()))
             .await?
         {
             Taken::Yes => Ok(()),

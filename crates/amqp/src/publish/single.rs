@@ -13,7 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::shared::NO_CHANNEL;
 use super::window::confirmed;
-use super::{Attempt, Opened, Outgoing, Unfinished, Usable, unanswered, wait_until_read};
+use super::{Attempt, Opened, Unfinished, Usable, unanswered, wait_until_read};
+use crate::broker::Make;
 use crate::connection::Link;
 
 /// How many such publishes run at once.
@@ -39,7 +40,7 @@ impl Singles {
     ///
     /// # Errors
     /// `Unavailable` at the deadline, the broker's refusal, `Closed`; `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
-    pub(crate) async fn offer(&self, message: Outgoing, deadline: Instant) -> Result<Attempt> {
+    pub(crate) async fn offer(&self, message: Make<'_>, deadline: Instant) -> Result<Attempt> {
         let place = timeout_at(deadline, self.places.clone().acquire_owned()).await;
         let Ok(Ok(place)) = place else {
             return Err(Error::new(
@@ -47,6 +48,7 @@ impl Singles {
                 "as many publishes wait for the broker's confirm as may: retry later",
             ));
         };
+        let message = message()?;
         let opened = self.take(deadline).await?;
         let live = opened.live.clone();
         wait_until_read(&live, deadline).await?;

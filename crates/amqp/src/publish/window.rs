@@ -8,7 +8,8 @@ use polywire_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Attempt, Lane, Outgoing, Unfinished, blocked, failed, wait_until_read};
+use super::{Attempt, Lane, Unfinished, blocked, failed, wait_until_read};
+use crate::broker::Make;
 use crate::connection::{Link, Live};
 
 /// A window of unconfirmed publishes that all callers share.
@@ -32,7 +33,7 @@ impl Window {
     ///
     /// # Errors
     /// As [`Lane::open`]; `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
-    pub(crate) async fn offer(&self, message: Outgoing, deadline: Instant) -> Result<Attempt> {
+    pub(crate) async fn offer(&self, message: Make<'_>, deadline: Instant) -> Result<Attempt> {
         let opened = self.lane.open(deadline).await?;
         let live = opened.live.clone();
         wait_until_read(&live, deadline).await?;
@@ -49,6 +50,7 @@ impl Window {
             },
         };
         let channel = opened.channel.clone();
+        let message = message()?;
         let publish = Unfinished::new(async move {
             let _place = place;
             let confirm = channel

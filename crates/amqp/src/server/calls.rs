@@ -15,7 +15,7 @@ use super::running::Running;
 use crate::broker::Broker;
 use crate::consume::{Source, Work};
 use crate::topology::Floor;
-use crate::wire::{Expected, Requirements, Stamps, read_head, write_problem, write_reply};
+use crate::wire::{Expected, Replies, Requirements, Stamps, read_head, write_problem, write_reply};
 
 /// How long a reply may take when the call had no deadline.
 const REPLY_LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +28,7 @@ pub(super) struct Calls {
     running: Arc<Running>,
     requirements: Requirements,
     stamps: Stamps,
+    replies: Replies,
 }
 
 impl Calls {
@@ -44,6 +45,7 @@ impl Calls {
             running,
             requirements: Requirements::default(),
             stamps: Stamps::default(),
+            replies: Replies::default(),
         })
     }
 
@@ -113,7 +115,7 @@ impl Calls {
             if reply.body.len() > limit {
                 return Err(too_large(reply.body.len(), limit).dispatched_as(Dispatched::Yes));
             }
-            write_reply(&reply, correlation.clone())
+            write_reply(&reply, correlation.clone(), &self.replies)
         });
         written.unwrap_or_else(|error| write_problem(&error, contract, correlation))
     }

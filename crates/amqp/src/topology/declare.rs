@@ -16,6 +16,8 @@ use crate::error::{inequivalent, plain};
 #[derive(Debug, Default)]
 pub(crate) struct Topology {
     declared: Mutex<Declared>,
+    /// One declares, and who wants the same meanwhile finds it done.
+    declaring: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +40,11 @@ impl Topology {
         key: &str,
         plan: &(dyn Fn() -> Result<Vec<Declaration>> + Send + Sync),
     ) -> Result<()> {
-        if self.is_known(live.generation, key) {
+        if self.knows(live, key) {
+            return Ok(());
+        }
+        let _one = self.declaring.lock().await;
+        if self.knows(live, key) {
             return Ok(());
         }
         declare(live, plan()?).await?;
@@ -49,12 +55,13 @@ impl Topology {
         Ok(())
     }
 
-    fn is_known(&self, generation: u64, key: &str) -> bool {
+    /// Whether something is declared, as far as is known.
+    pub(crate) fn knows(&self, live: &Live, key: &str) -> bool {
         let mut declared = self.declared.lock();
-        if declared.generation != generation {
+        if declared.generation != live.generation {
             // Whatever happened to the broker in between, it may have forgotten everything.
             *declared = Declared {
-                generation,
+                generation: live.generation,
                 keys: HashSet::new(),
             };
         }

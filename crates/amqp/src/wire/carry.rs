@@ -55,7 +55,7 @@ pub(crate) fn carried(
     let mut headers = Headers::from_table(fitting);
     if !left_out.is_empty() {
         let names: String = left_out.join(", ").chars().take(1000).collect();
-        headers.text(names::LEFT_OUT, &names);
+        headers.text(names::LEFT_OUT, names);
     }
     (without_headers(properties), headers)
 }

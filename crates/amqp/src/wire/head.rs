@@ -6,7 +6,9 @@ use std::time::Duration;
 use lapin::BasicProperties;
 use lapin::types::{FieldTable, ShortString};
 use polywire_contract::{Known, Name, Requirement, Track, Version};
-use polywire_core::{ContentType, Error, Head, Kind, MessageId, Result, Token, TraceContext};
+use polywire_core::{
+    ContentType, Error, Head, Kind, MessageId, Result, Stamp, Token, TraceContext,
+};
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
@@ -22,26 +24,31 @@ const MAX_COPIES: usize = 64;
 const PERSISTENT: u8 = 2;
 const TRANSIENT: u8 = 1;
 
-/// A call or a command.
+/// The headers that all calls and commands under one requirement share.
+pub(crate) fn request_headers(requirement: &Requirement) -> Headers {
+    let mut headers = Headers::default();
+    headers.text(names::CONTRACT, requirement.contract().as_str());
+    headers.text(names::REQUIRE, requirement.list_text());
+    if let Some(known) = requirement.known() {
+        headers.text(names::DIGEST, known.to_string());
+    }
+    headers
+}
+
+/// A call or a command, on top of what it shares with others.
 ///
 /// # Errors
 /// `TooLarge` when the head does not fit a frame.
-pub(crate) fn write_request(head: &Head) -> Result<BasicProperties> {
-    let mut headers = Headers::default();
-    if let Some(requirement) = &head.requirement {
-        headers.text(names::REQUIRE, requirement.list_text());
-        if let Some(known) = requirement.known() {
-            headers.text(names::DIGEST, &known.to_string());
-        }
-    }
+pub(crate) fn write_request(head: &Head, shared: &Headers) -> Result<BasicProperties> {
+    let mut headers = shared.clone();
     if head.attempt > 1 {
         headers.number(names::ATTEMPT, head.attempt.into());
     }
     if let Some(key) = &head.ordering_key {
-        headers.text(names::ORDERING_KEY, key);
+        headers.text(names::ORDERING_KEY, &**key);
     }
     if let Some(trace) = &head.trace {
-        headers.bytes(names::TRACEPARENT, &trace.to_bytes());
+        headers.text(names::TRACEPARENT, trace.to_bytes());
         if let Some(state) = trace.state() {
             headers.text(names::TRACESTATE, state);
         }
@@ -54,48 +61,53 @@ pub(crate) fn write_request(head: &Head) -> Result<BasicProperties> {
     finish(head, headers, mode)
 }
 
-/// An event, in the form of CloudEvents 1.0.
+/// The headers that all events of one stamp share, in the form of CloudEvents 1.0.
+pub(crate) fn event_headers(stamp: &Stamp, event: &Name) -> Headers {
+    let contract = &stamp.contract;
+    let track = Track::of(&stamp.version);
+    let mut headers = Headers::default();
+    headers.text(names::CONTRACT, contract.as_str());
+    headers.text(names::EVENT_SPECVERSION.written, "1.0");
+    headers.text(names::EVENT_SOURCE.written, format!("/{contract}"));
+    headers.text(
+        names::EVENT_TYPE.written,
+        format!("{contract}.{track}.{event}"),
+    );
+    write_stamp(&mut headers, stamp, false);
+    // As attributes too, for those who read nothing but the event.
+    headers.text(names::EVENT_VERSION.written, stamp.version.to_string());
+    if let Some(digest) = &stamp.digest {
+        headers.text(names::EVENT_DIGEST.written, digest.to_string());
+    }
+    headers
+}
+
+/// An event, on top of what it shares with others.
 ///
 /// # Errors
 /// As [`write_request`].
-pub(crate) fn write_event(head: &Head) -> Result<BasicProperties> {
-    let mut headers = Headers::default();
-    headers.text("cloudEvents_specversion", "1.0");
-    headers.text("cloudEvents_id", &head.id.to_string());
-    headers.text("cloudEvents_source", &format!("/{}", head.contract));
-    if let Some(stamp) = &head.stamp {
-        let track = Track::of(&stamp.version);
-        headers.text(
-            "cloudEvents_type",
-            &format!("{}.{track}.{}", head.contract, head.interaction),
-        );
-        write_stamp(&mut headers, stamp, false);
-        // As attributes too, for those who read nothing but the event.
-        headers.text("cloudEvents_contractversion", &stamp.version.to_string());
-        if let Some(digest) = &stamp.digest {
-            headers.text("cloudEvents_contractdigest", &digest.to_string());
-        }
-    }
+pub(crate) fn write_event(head: &Head, shared: &Headers) -> Result<BasicProperties> {
+    let mut headers = shared.clone();
+    headers.text(names::EVENT_ID.written, head.id.to_string());
     if let Some(copies) = &head.copies {
         let versions: Vec<String> = copies.iter().map(ToString::to_string).collect();
-        headers.text(names::COPIES, &versions.join(", "));
+        headers.text(names::COPIES, versions.join(", "));
     }
     if let Some(key) = &head.ordering_key {
-        headers.text("cloudEvents_partitionkey", key);
+        headers.text(names::EVENT_KEY.written, &**key);
     }
     if let Some(trace) = &head.trace {
-        headers.bytes("cloudEvents_traceparent", &trace.to_bytes());
+        headers.text(names::EVENT_TRACEPARENT.written, trace.to_bytes());
         if let Some(state) = trace.state() {
-            headers.text("cloudEvents_tracestate", state);
+            headers.text(names::EVENT_TRACESTATE.written, state);
         }
     }
     finish(head, headers, PERSISTENT)
 }
 
 fn finish(head: &Head, mut headers: Headers, mode: u8) -> Result<BasicProperties> {
-    headers.text(names::CONTRACT, head.contract.as_str());
     if let Some(key) = &head.idempotency_key {
-        headers.text(names::IDEMPOTENCY_KEY, key);
+        headers.text(names::IDEMPOTENCY_KEY, &**key);
     }
     if let Some(token) = &head.token {
         headers.text(names::TOKEN, token.expose());
@@ -110,7 +122,7 @@ fn finish(head: &Head, mut headers: Headers, mode: u8) -> Result<BasicProperties
     match ShortString::try_new(head.id.to_string()) {
         Ok(id) => properties = properties.with_message_id(id),
         // An id may be a byte longer than the property.
-        Err(_) => headers.text(names::MESSAGE_ID, &head.id.to_string()),
+        Err(_) => headers.text(names::MESSAGE_ID, head.id.to_string()),
     }
     Ok(properties.with_headers(headers.finish()?))
 }
@@ -144,7 +156,6 @@ pub(crate) fn read_head(
     let empty = FieldTable::default();
     let table = properties.headers().as_ref().unwrap_or(&empty);
     let interaction = interaction(properties, expected)?;
-    let mut head = Head::new(expected.kind, expected.contract.clone(), interaction);
     match text(table, names::CONTRACT)? {
         Some(found) if found != expected.contract.as_str() => {
             return Err(invalid(format!(
@@ -155,32 +166,31 @@ pub(crate) fn read_head(
         }
         _ => {}
     }
-    if let Some(text) = properties.content_type() {
-        head.content_type = ContentType::parse(text.as_str());
-    }
-    let event = |key: &'static str| attribute_text(table, key);
+    let event = |name| attribute_text(table, name);
     let is_event = expected.kind == Kind::Event;
     let id = match (properties.message_id(), text(table, names::MESSAGE_ID)?) {
         (Some(id), _) => Some(id.as_str()),
         (None, Some(id)) => Some(id),
-        (None, None) if is_event => event("id")?,
+        (None, None) if is_event => event(names::EVENT_ID)?,
         (None, None) => None,
     };
-    if let Some(id) = id {
-        head.id = MessageId::parse(id)?;
+    let id = id.map_or_else(|| Ok(MessageId::random()), MessageId::parse)?;
+    let mut head = Head::with_id(id, expected.kind, expected.contract.clone(), interaction);
+    if let Some(text) = properties.content_type() {
+        head.content_type = ContentType::parse(text.as_str());
     }
-    let either = |plain: &'static str, attribute: &'static str| -> Result<Option<&str>> {
+    let either = |plain: &'static str, attribute| -> Result<Option<&str>> {
         let first = if is_event { event(attribute)? } else { None };
         match first {
             Some(found) => Ok(Some(found)),
             None => text(table, plain),
         }
     };
-    head.ordering_key = either(names::ORDERING_KEY, "partitionkey")?.map(Into::into);
+    head.ordering_key = either(names::ORDERING_KEY, names::EVENT_KEY)?.map(Into::into);
     // The standard says to start a new trace when one cannot be read.
-    head.trace = either(names::TRACEPARENT, "traceparent")?
+    head.trace = either(names::TRACEPARENT, names::EVENT_TRACEPARENT)?
         .and_then(|text| text.parse::<TraceContext>().ok());
-    if let Some(state) = either(names::TRACESTATE, "tracestate")? {
+    if let Some(state) = either(names::TRACESTATE, names::EVENT_TRACESTATE)? {
         head.trace = head.trace.take().map(|trace| trace.with_state(state));
     }
     head.idempotency_key = text(table, names::IDEMPOTENCY_KEY)?.map(Into::into);

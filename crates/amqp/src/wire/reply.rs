@@ -1,14 +1,48 @@
 //! Replies: results, typed errors and problem documents, each stamped.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::types::{FieldTable, ShortString};
 use polywire_contract::Name;
-use polywire_core::{APPLICATION, Dispatched, Error, ErrorKind, Outcome, Problem, Reply, Result};
+use polywire_core::{
+    APPLICATION, Dispatched, Error, ErrorKind, Outcome, Problem, Reply, Result, Stamp,
+};
+use quick_cache::sync::Cache;
 
 use super::names;
 use super::stamp::{Stamps, write_stamp};
 use super::table::Headers;
+
+/// How many stamps' headers are remembered.
+const REMEMBERED: usize = 64;
+
+/// The headers of replies, written once per stamp.
+#[derive(Debug)]
+pub(crate) struct Replies(Cache<usize, Arc<(Arc<Stamp>, Headers)>>);
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+impl Replies {
+    fn headers(&self, stamp: &Arc<Stamp>) -> Headers {
+        // An entry holds its stamp, so that the address stays its own.
+        let key = Arc::as_ptr(stamp).addr();
+        if let Some(known) = self.0.get(&key) {
+            return known.1.clone();
+        }
+        let mut headers = Headers::default();
+        headers.text(names::CONTRACT, stamp.contract.as_str());
+        write_stamp(&mut headers, stamp, true);
+        self.0
+            .insert(key, Arc::new((stamp.clone(), headers.clone())));
+        headers
+    }
+}
 
 /// The answer of a handler.
 ///
@@ -17,10 +51,9 @@ use super::table::Headers;
 pub(crate) fn write_reply(
     reply: &Reply,
     correlation: ShortString,
+    written: &Replies,
 ) -> Result<(BasicProperties, Bytes)> {
-    let mut headers = Headers::default();
-    headers.text(names::CONTRACT, reply.stamp.contract.as_str());
-    write_stamp(&mut headers, &reply.stamp, true);
+    let headers = written.headers(&reply.stamp);
     let (content_type, body) = match &reply.outcome {
         Outcome::Done => ("application/json", reply.body.clone()),
         Outcome::Failed { code, retryable } => {

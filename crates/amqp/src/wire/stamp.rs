@@ -26,7 +26,7 @@ const FIELDS: [&str; 8] = [
 
 /// Writes a stamp; `whole` with what else is offered, which events leave out.
 pub(super) fn write_stamp(headers: &mut Headers, stamp: &Stamp, whole: bool) {
-    headers.text(names::VERSION, &stamp.version.to_string());
+    headers.text(names::VERSION, stamp.version.to_string());
     if whole {
         let mut offered = String::new();
         for version in stamp.offered.iter() {
@@ -35,13 +35,13 @@ pub(super) fn write_stamp(headers: &mut Headers, stamp: &Stamp, whole: bool) {
             }
             offered.push_str(&version.to_string());
         }
-        headers.text(names::OFFER, &offered);
+        headers.text(names::OFFER, offered);
     }
     if let Some(digest) = &stamp.digest {
-        headers.text(names::DIGEST, &digest.to_string());
+        headers.text(names::DIGEST, digest.to_string());
     }
     if stamp.status != Status::Current {
-        headers.text(names::STATUS, &stamp.status.to_string());
+        headers.text(names::STATUS, stamp.status.to_string());
     }
     for (key, value) in [
         (names::INSTANCE, stamp.instance.as_deref()),
@@ -73,8 +73,8 @@ impl Stamps {
         }
         // A foreign publisher of events may write its version as an attribute alone.
         if sent[0].is_none() {
-            sent[0] = attribute_text(table, "contractversion")?;
-            sent[2] = attribute_text(table, "contractdigest")?;
+            sent[0] = attribute_text(table, names::EVENT_VERSION)?;
+            sent[2] = attribute_text(table, names::EVENT_DIGEST)?;
         }
         if sent[0].is_none() {
             return Ok(None);

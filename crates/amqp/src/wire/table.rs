@@ -1,7 +1,7 @@
 //! Headers: written within a bound, read with care.
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
 
 use super::names;
@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 96 * 1024;
 const MAX_TEXT: usize = 16 * 1024;
 
 /// Headers under construction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Headers {
     table: FieldTable,
     bytes: usize,
@@ -34,16 +34,11 @@ impl Headers {
         self.table.contains_key(key)
     }
 
-    pub(crate) fn text(&mut self, key: &'static str, value: &str) {
+    /// A text; of bytes, one that is UTF-8.
+    pub(crate) fn text(&mut self, key: &'static str, value: impl Into<LongString>) {
+        let value = value.into();
         self.bytes += key.len() + value.len();
-        self.table
-            .insert(key.into(), AMQPValue::LongString(value.into()));
-    }
-
-    pub(crate) fn bytes(&mut self, key: &'static str, value: &[u8]) {
-        self.bytes += key.len() + value.len();
-        self.table
-            .insert(key.into(), AMQPValue::LongString(value.to_vec().into()));
+        self.table.insert(key.into(), AMQPValue::LongString(value));
     }
 
     pub(crate) fn number(&mut self, key: &'static str, value: i64) {
@@ -115,10 +110,10 @@ pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a st
 ///
 /// # Errors
 /// As [`text`].
-pub(crate) fn attribute_text<'a>(table: &'a FieldTable, name: &str) -> Result<Option<&'a str>> {
-    match text(table, &format!("{}{name}", names::EVENT))? {
+pub(crate) fn attribute_text(table: &FieldTable, name: names::Attribute) -> Result<Option<&str>> {
+    match text(table, name.written)? {
         Some(found) => Ok(Some(found)),
-        None => text(table, &format!("{}{name}", names::EVENT_COLON)),
+        None => text(table, name.other),
     }
 }
 
