@@ -19,6 +19,18 @@ pub enum Status {
     Withdrawn,
 }
 
+impl Status {
+    /// The status of a text. What is not known, as a newer peer may write it, is taken as [`Current`](Self::Current).
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        match text {
+            "deprecated" => Self::Deprecated,
+            "withdrawn" => Self::Withdrawn,
+            _ => Self::Current,
+        }
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

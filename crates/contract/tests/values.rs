@@ -256,6 +256,14 @@ fn known_contracts() {
 }
 
 #[test]
+fn statuses() {
+    for status in [Status::Current, Status::Deprecated, Status::Withdrawn] {
+        assert_eq!(Status::from_text(&status.to_string()), status);
+    }
+    assert_eq!(Status::from_text("frozen"), Status::Current);
+}
+
+#[test]
 fn offers() {
     let offer = Offer::parse_header(ORDERS, "2.1.0, 1.5.2,0.9.1").unwrap();
     assert_eq!(offer.header_text(), "0.9.1, 1.5.2, 2.1.0");

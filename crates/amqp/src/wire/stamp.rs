@@ -142,11 +142,7 @@ fn decode(contract: &Name, sent: &[Option<&str>; FIELDS.len()]) -> Result<Stamp>
         contract: contract.clone(),
         version,
         digest,
-        status: match status {
-            Some("deprecated") => Status::Deprecated,
-            Some("withdrawn") => Status::Withdrawn,
-            _ => Status::Current,
-        },
+        status: status.map_or(Status::Current, Status::from_text),
         since: since.map(bounded),
         sunset: sunset.map(bounded),
         link: link.map(bounded),

@@ -188,11 +188,7 @@ fn decode(contract: &Name, values: &[Option<&HeaderValue>; STAMPS]) -> Result<St
         .map(str::parse::<Digest>)
         .transpose()
         .map_err(|error| wrong(&format!("header {DIGEST}: {error}")))?;
-    let status = match text(3)? {
-        Some("deprecated") => Status::Deprecated,
-        Some("withdrawn") => Status::Withdrawn,
-        _ => Status::Current,
-    };
+    let status = text(3)?.map_or(Status::Current, Status::from_text);
     let instance = values[4]
         .map(|value| super::text::plain(INSTANCE.as_str(), value))
         .transpose();
