@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Server;
 use super::answer::{build, problem, problem_as};
+use super::table::shown;
 use crate::body::ReplyBody;
 use crate::wire::{ALIVE_PATH, CONTRACTS_PATH, JSON, NO_STORE, OFFERS_PATH, READY_PATH};
 
@@ -93,7 +94,7 @@ impl Server {
             None => {
                 let text = format!(
                     "no contract document at {:?}: {OFFERS_PATH} lists what is served",
-                    path.chars().take(100).collect::<String>()
+                    shown(path)
                 );
                 problem(
                     &Error::new(ErrorKind::Unroutable, text),

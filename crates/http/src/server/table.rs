@@ -157,7 +157,7 @@ fn not_found(message: String) -> Error {
 }
 
 /// A part of a path as an error shows it.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
