@@ -14,7 +14,7 @@ use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Consumer};
 use parking_lot::Mutex;
-use polywire_contract::{Name, Retry};
+use polywire_contract::Retry;
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -22,8 +22,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connection::{Link, Live};
 use crate::error::lost;
 use crate::publish::{Opened, Outgoing, Shared, Usable, blocked, wait_until_read};
-use crate::topology::{Names, short};
-use crate::wire::write_subject;
 
 /// RabbitMQ's name for "reply on this channel".
 const REPLY_TO: &str = "amq.rabbitmq.reply-to";
@@ -96,6 +94,23 @@ impl Asked {
         Subject {
             message_id: self.message_id.clone(),
             correlation_id: ShortString::try_new(correlation(self.id)).unwrap_or_default(),
+        }
+    }
+
+    /// The work of telling providers that nobody waits for the call any more. Best effort: the deadline ends it too.
+    pub(super) fn give_up(&self, notice: Outgoing) -> impl Future<Output = ()> + Send + 'static {
+        let channel = self.line.opened.channel.clone();
+        async move {
+            let publish = channel.basic_publish(
+                notice.exchange,
+                notice.key,
+                BasicPublishOptions::default(),
+                &notice.body,
+                notice.properties,
+            );
+            if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LOOK, publish).await {
+                tracing::debug!(%error, "a provider was not told that a call is given up");
+            }
         }
     }
 
@@ -318,34 +333,4 @@ async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
     }
     // Dropping their senders tells those who wait.
     line.waiting.calls.lock().clear();
-}
-
-impl Calls {
-    /// The work of telling providers that nobody waits for a call any more. Best effort: the deadline ends it too.
-    pub(crate) fn cancellation(
-        &self,
-        asked: &Asked,
-        names: &Names,
-        contract: &Name,
-    ) -> Result<impl Future<Output = ()> + Send + 'static> {
-        let channel = asked.line.opened.channel.clone();
-        let exchange = names.control_exchange()?;
-        let key = short(contract.as_str())?;
-        let properties = BasicProperties::default()
-            .with_type(super::request::CANCEL.into())
-            .with_delivery_mode(1);
-        let properties = write_subject(properties, &asked.subject())?;
-        Ok(async move {
-            let publish = channel.basic_publish(
-                exchange,
-                key,
-                BasicPublishOptions::default(),
-                &[],
-                properties,
-            );
-            if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LOOK, publish).await {
-                tracing::debug!(%error, "a provider was not told that a call is given up");
-            }
-        })
-    }
 }

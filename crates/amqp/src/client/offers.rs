@@ -42,8 +42,8 @@ pub(crate) fn offer_question() -> BasicProperties {
     BasicProperties::default().with_type(ASK.into())
 }
 
-/// A question on its way to all providers of a contract.
-pub(super) fn question(
+/// A question or a notice on its way to all providers of a contract.
+pub(super) fn to_providers(
     broker: &Broker,
     contract: &Name,
     properties: BasicProperties,
@@ -68,7 +68,7 @@ pub(crate) async fn ask_all(
     mut enough: impl FnMut(Result<Offer>) -> bool + Send,
 ) -> Result<()> {
     let live = broker.publishing.live_until(deadline).await?;
-    let question = self::question(broker, contract, question)?;
+    let question = to_providers(broker, contract, question)?;
     let plan = || Ok(vec![broker.plans.control_exchange()?]);
     let declaring = broker
         .published

@@ -13,7 +13,7 @@ use polywire_core::{Dispatched, Error, ErrorKind};
 use tokio::time::{Instant, sleep};
 
 use super::calls::Subject;
-use super::offers::question;
+use super::offers::to_providers;
 use super::{Answer, RUNNING};
 use crate::broker::Broker;
 use crate::topology::close;
@@ -61,7 +61,7 @@ pub(super) async fn gone(broker: &Broker, call: Whereabouts<'_>) -> Error {
 async fn look(broker: &Broker, call: &Whereabouts<'_>) -> Option<bool> {
     let properties = BasicProperties::default().with_type(RUNNING.into());
     let properties = write_subject(properties, &call.subject).ok()?;
-    let question = question(broker, call.contract, properties).ok()?;
+    let question = to_providers(broker, call.contract, properties).ok()?;
     let deadline = Instant::now() + WAIT;
     let mut asked = broker.calls.ask(question, deadline).await.ok()?;
     match asked.answer(deadline).await {

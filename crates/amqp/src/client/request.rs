@@ -15,7 +15,7 @@ use super::{Answer, ask, ask_all, offer_question, offers, presence};
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken};
 use crate::topology::{Floor, Names, required, short};
-use crate::wire::{Stamps, read_reply, write_event, write_request};
+use crate::wire::{Stamps, read_reply, write_event, write_request, write_subject};
 
 /// How long a command's sender asks who is there, before it puts the command into the queue anyway.
 const LOOK: Duration = Duration::from_secs(1);
@@ -163,15 +163,17 @@ impl Drop for UnderWay<'_> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let Ok(notice) =
-            self.broker
-                .calls
-                .cancellation(&asked, &self.broker.plans.names, self.contract)
-        else {
-            return;
-        };
-        runtime.spawn(notice);
+        if let Ok(notice) = cancellation(self.broker, self.contract, &asked) {
+            runtime.spawn(asked.give_up(notice));
+        }
     }
+}
+
+/// The notice that nobody waits for a call any more.
+fn cancellation(broker: &Broker, contract: &Name, asked: &Asked) -> Result<Outgoing> {
+    let properties = BasicProperties::default().with_type(CANCEL.into());
+    let properties = write_subject(properties, &asked.subject())?;
+    offers::to_providers(broker, contract, properties)
 }
 
 /// Sends a command to the queue of its floor, where it waits for a provider that can run it.
