@@ -20,7 +20,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of this text; one that is not known, as a newer peer may write, is taken as [`Current`](Self::Current).
+    /// The status of a text. What is not known, as a newer peer may write it, is taken as [`Current`](Self::Current).
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         match text {

@@ -56,11 +56,8 @@ async fn application_errors_come_back_typed() {
 async fn a_panic_is_an_internal_error_of_that_caller() {
     let served = serve("1.4.0").await;
     let session = session(served.address, "1.4.0", "^1.2").await;
-    let error = session
-        .request::<_, Quote, OrdersError>(QUOTE, &quote("panic"))
-        .await
-        .unwrap_err();
-    assert_eq!(error.wire().unwrap().kind(), ErrorKind::Internal);
+    let error = refusal_of(&session, "panic").await;
+    assert_eq!(error.kind(), ErrorKind::Internal);
     let answer: Quote = session
         .request::<_, _, OrdersError>(QUOTE, &quote("next"))
         .await

@@ -183,13 +183,7 @@ async fn unknown_authorities_are_refused_on_both_ends() {
         (Some(authority.client()), ""),
     ] {
         let session = session_over(consumer(config(tls)).await, "1.4.0", "^1.2");
-        let error = session
-            .request::<_, Quote, OrdersError>(QUOTE, &quote("hat"))
-            .await
-            .unwrap_err();
-        let CallError::Wire(error) = error else {
-            panic!("{error}")
-        };
+        let error = refusal_of(&session, "hat").await;
         assert_eq!(error.kind(), ErrorKind::Unavailable);
         assert!(error.message().contains(why), "{error}");
     }

@@ -10,13 +10,28 @@ use polywire_core::{
     Authenticator, Caller, Error, ErrorKind, Head, Limits, Result, Service, Token,
 };
 use polywire_http::HttpConfig;
-use support::raw::{ask, assert_problem, get, post, posted, read};
+use support::raw::{Answer, ask, assert_problem, get, post, posted, read};
 use support::*;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const HAT: &str = r#"{"item":"hat"}"#;
+
+async fn ask_for_a_hat(served: &Served, headers: &str) -> Answer {
+    post(served.address, "/orders/v1/quote", headers, HAT).await
+}
+
+async fn serve_one_at_a_time(config: HttpConfig) -> Served {
+    let orders = Orders::new("1.4.0");
+    let seen = orders.seen.clone();
+    let limits = Limits {
+        max_in_flight: 1,
+        ..Limits::default()
+    };
+    let service = Service::new(orders).unwrap().with_limits(limits);
+    serve_service(service, seen, config).await
+}
 
 #[tokio::test]
 async fn paths_that_lead_nowhere_say_what_is_there() {
@@ -69,13 +84,7 @@ async fn wrong_methods_name_the_right_one() {
 #[tokio::test]
 async fn malformed_requirements_are_named() {
     let served = serve("1.4.0").await;
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        "contract-require: 1.2\r\n",
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, "contract-require: 1.2\r\n").await;
     assert_problem(
         &answer,
         400,
@@ -95,26 +104,14 @@ async fn malformed_requirements_are_named() {
         "invalid-payload",
         "the path says v2 and contract-require says ^1.2, which never takes a version of v2: post to the track that is required",
     );
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        "contract-digest: md5\r\n",
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, "contract-digest: md5\r\n").await;
     assert_problem(
         &answer,
         400,
         "invalid-payload",
         "header contract-digest is \"md5\": write \"sha256:<64 hexadecimal digits>; version=1.4.0\"",
     );
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        "contract-require: ^1\r\ncontract-require: ^2\r\n",
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, "contract-require: ^1\r\ncontract-require: ^2\r\n").await;
     assert_problem(
         &answer,
         400,
@@ -130,7 +127,7 @@ async fn another_contract_under_one_version_is_a_conflict() {
         "contract-digest: sha256:{}; version=1.4.0\r\n",
         "0".repeat(64)
     );
-    let answer = post(served.address, "/orders/v1/quote", &digest, HAT).await;
+    let answer = ask_for_a_hat(&served, &digest).await;
     assert_eq!(
         (answer.status, &answer.json()["offered"][0]["why"]),
         (409, &"integrity".into())
@@ -181,13 +178,7 @@ async fn too_large_payloads_and_heads_are_refused() {
         "x".repeat(64)
     );
     assert_eq!(ask(served.address, &chunked).await.status, 413);
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        &format!("x-large: {}\r\n", "x".repeat(10_000)),
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, &format!("x-large: {}\r\n", "x".repeat(10_000))).await;
     assert_eq!(answer.status, 431);
 }
 
@@ -208,13 +199,7 @@ async fn deadlines_are_kept() {
         "the handler of orders.quote was still running at the deadline and was cancelled",
     );
     served.seen.until(&served.seen.cancelled, 1).await;
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        "contract-timeout: soon\r\n",
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, "contract-timeout: soon\r\n").await;
     assert_problem(
         &answer,
         400,
@@ -229,30 +214,14 @@ async fn a_slow_payload_is_a_timeout_and_holds_no_place() {
         body_timeout: Duration::from_millis(300),
         ..local()
     };
-    let orders = Orders::new("1.4.0");
-    let seen = orders.seen.clone();
-    let limits = Limits {
-        max_in_flight: 1,
-        ..Limits::default()
-    };
-    let served = serve_service(
-        Service::new(orders).unwrap().with_limits(limits),
-        seen,
-        config,
-    )
-    .await;
+    let served = serve_one_at_a_time(config).await;
     let mut slow = TcpStream::connect(served.address).await.unwrap();
     let request = posted("/orders/v1/quote", "", HAT);
     slow.write_all(&request.as_bytes()[..request.len() - 5])
         .await
         .unwrap();
     // The only place among the handlers is still free.
-    assert_eq!(
-        post(served.address, "/orders/v1/quote", "", HAT)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(ask_for_a_hat(&served, "").await.status, 200);
     let answer = timeout(Duration::from_secs(10), read(&mut slow))
         .await
         .unwrap()
@@ -281,25 +250,14 @@ async fn a_client_that_goes_away_cancels_its_handler() {
 
 #[tokio::test]
 async fn too_many_at_once_are_told_to_come_back() {
-    let orders = Orders::new("1.4.0");
-    let seen = orders.seen.clone();
-    let limits = Limits {
-        max_in_flight: 1,
-        ..Limits::default()
-    };
-    let served = serve_service(
-        Service::new(orders).unwrap().with_limits(limits),
-        seen,
-        local(),
-    )
-    .await;
+    let served = serve_one_at_a_time(local()).await;
     let address = served.address;
     let waiting =
         tokio::spawn(
             async move { post(address, "/orders/v1/quote", "", r#"{"item":"wait"}"#).await },
         );
     served.seen.until(&served.seen.calls, 1).await;
-    let answer = post(served.address, "/orders/v1/quote", "", HAT).await;
+    let answer = ask_for_a_hat(&served, "").await;
     assert_problem(
         &answer,
         429,
@@ -336,7 +294,7 @@ async fn tokens_are_asked_for() {
         .unwrap()
         .with_authenticator(Arc::new(Doorman));
     let served = serve_service(service, Arc::default(), local()).await;
-    let answer = post(served.address, "/orders/v1/quote", "", HAT).await;
+    let answer = ask_for_a_hat(&served, "").await;
     assert_problem(
         &answer,
         401,
@@ -344,13 +302,7 @@ async fn tokens_are_asked_for() {
         "no token: send one as authorization: Bearer TOKEN",
     );
     assert_eq!(answer.header("www-authenticate"), "Bearer");
-    let answer = post(
-        served.address,
-        "/orders/v1/quote",
-        "authorization: Bearer bad\r\n",
-        HAT,
-    )
-    .await;
+    let answer = ask_for_a_hat(&served, "authorization: Bearer bad\r\n").await;
     assert_problem(
         &answer,
         401,
@@ -358,14 +310,9 @@ async fn tokens_are_asked_for() {
         "the token is not signed by a known key",
     );
     assert_eq!(
-        post(
-            served.address,
-            "/orders/v1/quote",
-            "authorization: bearer good\r\n",
-            HAT
-        )
-        .await
-        .status,
+        ask_for_a_hat(&served, "authorization: bearer good\r\n")
+            .await
+            .status,
         200
     );
     assert_eq!(

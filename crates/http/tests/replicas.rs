@@ -4,10 +4,11 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use polywire_core::contract::{Requirement, Retry};
-use polywire_core::{CallError, ErrorKind, Policy, Session};
+use polywire_core::{Channel, ErrorKind, Policy, Session};
 use polywire_http::HttpConfig;
 use support::*;
 use tokio::net::{TcpListener, TcpStream};
@@ -93,16 +94,20 @@ async fn no_handler_runs_for_a_requirement_it_does_not_meet() {
     assert!(new >= narrow_calls, "{new} on 1.5, {narrow_calls} for ^1.5");
 }
 
-#[tokio::test]
-async fn another_url_is_asked_when_one_refuses() {
-    let (old, new) = (serve("1.4.0").await, serve("1.5.0").await);
-    let urls =
-        [old.address, new.address].map(|address| format!("http://{address}").parse().unwrap());
-    let channel = consumer(HttpConfig {
+/// A consumer that knows both.
+async fn consumer_of(replicas: [&Served; 2]) -> Arc<dyn Channel> {
+    let urls = replicas.map(|replica| format!("http://{}", replica.address).parse().unwrap());
+    consumer(HttpConfig {
         urls: urls.to_vec(),
         ..HttpConfig::default()
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn another_url_is_asked_when_one_refuses() {
+    let (old, new) = (serve("1.4.0").await, serve("1.5.0").await);
+    let channel = consumer_of([&old, &new]).await;
     let session = session_over(channel, "1.5.0", "^1.5");
     for _ in 0..20 {
         let answer: Quote = session
@@ -117,13 +122,7 @@ async fn another_url_is_asked_when_one_refuses() {
 #[tokio::test]
 async fn events_come_from_every_url() {
     let (one, other) = (serve("1.4.0").await, serve("1.4.0").await);
-    let urls =
-        [one.address, other.address].map(|address| format!("http://{address}").parse().unwrap());
-    let channel = consumer(HttpConfig {
-        urls: urls.to_vec(),
-        ..HttpConfig::default()
-    })
-    .await;
+    let channel = consumer_of([&one, &other]).await;
     let mut billing = session_over(channel, "1.4.0", "^1.2")
         .subscribe::<Quote>(SHIPPED, "billing")
         .await
@@ -148,14 +147,8 @@ async fn a_provider_that_is_not_there_is_unavailable_and_named() {
     let served = serve("1.4.0").await;
     let address = served.address;
     served.channel.close().await.unwrap();
-    let error = session(address, "1.4.0", "^1.2")
-        .await
-        .request::<_, Quote, OrdersError>(QUOTE, &quote("hat"))
-        .await
-        .unwrap_err();
-    let CallError::Wire(error) = error else {
-        panic!("{error}")
-    };
+    let session = session(address, "1.4.0", "^1.2").await;
+    let error = refusal_of(&session, "hat").await;
     assert_eq!(
         (error.kind(), error.retry(), error.dispatched()),
         (
@@ -184,14 +177,8 @@ async fn a_connection_that_breaks_under_a_call_may_have_run_it() {
             let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut buffer).await;
         }
     });
-    let error = session(address, "1.4.0", "^1.2")
-        .await
-        .request::<_, Quote, OrdersError>(QUOTE, &quote("hat"))
-        .await
-        .unwrap_err();
-    let CallError::Wire(error) = error else {
-        panic!("{error}")
-    };
+    let session = session(address, "1.4.0", "^1.2").await;
+    let error = refusal_of(&session, "hat").await;
     assert_eq!(
         (error.kind(), error.dispatched()),
         (ErrorKind::Unavailable, polywire_core::Dispatched::Maybe)
@@ -252,14 +239,8 @@ async fn answers_of_others_are_told_from_ours() {
         ),
     ] {
         let address = impostor(answer).await;
-        let error = session(address, "1.4.0", "^1.2")
-            .await
-            .request::<_, Quote, OrdersError>(QUOTE, &quote("hat"))
-            .await
-            .unwrap_err();
-        let CallError::Wire(error) = error else {
-            panic!("{error}")
-        };
+        let session = session(address, "1.4.0", "^1.2").await;
+        let error = refusal_of(&session, "hat").await;
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.message().contains(message), "{error}");
         if kind == ErrorKind::Overloaded {
@@ -276,19 +257,7 @@ async fn answers_beyond_the_bound_are_not_read() {
         ..consumer_config(served.address)
     };
     let session = session_over(consumer(config).await, "1.4.0", "^1.2");
-    let error = session
-        .request::<_, Quote, OrdersError>(
-            QUOTE,
-            &Quote {
-                item: "large".to_owned(),
-                fill: String::new(),
-            },
-        )
-        .await
-        .unwrap_err();
-    let CallError::Wire(error) = error else {
-        panic!("{error}")
-    };
+    let error = refusal_of(&session, "large").await;
     assert_eq!(
         (error.kind(), error.dispatched()),
         (ErrorKind::TooLarge, polywire_core::Dispatched::Yes)

@@ -3,28 +3,26 @@
 //! The channel does not confirm: a call that is lost is noticed by its deadline or by the loss of the connection. A
 //! request that no queue would take comes back, and is told from others by its correlation id.
 
-use std::collections::HashMap;
+mod line;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
-use lapin::types::{FieldTable, ShortString};
-use lapin::{BasicProperties, Consumer};
-use parking_lot::Mutex;
+use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
 use polywire_contract::Retry;
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connection::{Link, Live};
+use crate::connection::Link;
 use crate::error::lost;
-use crate::publish::{Opened, Outgoing, Shared, Usable, blocked, wait_until_read};
+use crate::publish::{Outgoing, Shared, Usable, blocked, wait_until_read};
+use line::{Line, REPLY_TO, correlation};
 
-/// RabbitMQ's name for "reply on this channel".
-const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 /// When to look for returned requests first; the pauses grow from there.
 const LOOK: Duration = Duration::from_millis(2);
 const LONGEST_LOOK: Duration = Duration::from_millis(100);
@@ -43,28 +41,6 @@ pub(crate) enum Answer {
 pub(crate) struct Calls {
     places: Arc<Semaphore>,
     current: Shared<Line>,
-}
-
-struct Line {
-    opened: Opened,
-    waiting: Arc<Waiting>,
-}
-
-/// Who waits for what on one line.
-#[derive(Default)]
-struct Waiting {
-    next: AtomicU64,
-    calls: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
-}
-
-impl Waiting {
-    fn hand(&self, correlation: Option<u64>, answer: Answer) {
-        let Some(id) = correlation else { return };
-        // Nobody waiting any more is fine: the deadline has passed, or the caller has gone.
-        if let Some(waiter) = self.calls.lock().get(&id) {
-            let _ = waiter.try_send(answer);
-        }
-    }
 }
 
 /// A request under way; dropping it forgets it.
@@ -143,15 +119,6 @@ impl Asked {
     }
 }
 
-fn correlation(id: u64) -> String {
-    format!("{id:x}")
-}
-
-fn correlated(properties: &BasicProperties) -> Option<u64> {
-    let text = properties.correlation_id().as_ref()?;
-    u64::from_str_radix(text.as_str(), 16).ok()
-}
-
 fn gone() -> Error {
     Error::new(
         ErrorKind::Unavailable,
@@ -159,46 +126,6 @@ fn gone() -> Error {
     )
     .retry_as(Retry::Later)
     .dispatched_as(Dispatched::Maybe)
-}
-
-impl Usable for Line {
-    fn is_usable(&self) -> bool {
-        self.opened.is_usable()
-    }
-}
-
-impl Line {
-    async fn open(live: Arc<Live>) -> Result<Arc<Self>> {
-        let channel = live.channel().await?;
-        let options = BasicConsumeOptions {
-            no_ack: true,
-            ..BasicConsumeOptions::default()
-        };
-        let consume = channel.basic_consume(
-            REPLY_TO.into(),
-            ShortString::default(),
-            options,
-            FieldTable::default(),
-        );
-        let consumer = live.step("waiting for replies", consume).await?;
-        let line = Arc::new(Self {
-            opened: Opened { live, channel },
-            waiting: Arc::default(),
-        });
-        tokio::spawn(hand_out(consumer, line.clone()));
-        Ok(line)
-    }
-
-    /// Hands returned requests to those who wait. The library keeps them until somebody asks.
-    async fn collect_returned(&self) {
-        let Ok(returned) = self.opened.channel.wait_for_confirms().await else {
-            return;
-        };
-        for message in returned {
-            self.waiting
-                .hand(correlated(&message.properties), Answer::NoRoute);
-        }
-    }
 }
 
 impl Calls {
@@ -314,23 +241,4 @@ impl Unsent {
             () = line.opened.live.lost() => Err(gone()),
         }
     }
-}
-
-/// Hands replies to those who wait, until the channel ends; then everybody on it is told.
-async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
-    loop {
-        let reply = tokio::select! {
-            biased;
-            reply = replies.next() => reply,
-            () = line.opened.live.lost() => None,
-        };
-        let Some(Ok(reply)) = reply else { break };
-        let id = correlated(&reply.properties);
-        line.waiting.hand(
-            id,
-            Answer::Reply(Box::new(reply.properties), reply.data.into()),
-        );
-    }
-    // Dropping their senders tells those who wait.
-    line.waiting.calls.lock().clear();
 }

@@ -1,6 +1,7 @@
 //! Acks in bunches: one frame for all deliveries up to the first that is still in somebody's hands.
 
-use std::collections::VecDeque;
+mod window;
+
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -15,11 +16,10 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::connection::Live;
+use window::{Frames, Mark, Window};
 
 /// How long an ack may wait for others.
 const DELAY: Duration = Duration::from_millis(5);
-/// How many delays an ack waits for those before it, then it goes alone.
-const PATIENCE: u8 = 4;
 /// How many acks go at once, if the prefetch allows it.
 const BUNCH: usize = 50;
 
@@ -38,94 +38,6 @@ pub(crate) struct Inner {
     some: Notify,
     urgent: Notify,
     sending: tokio::sync::Mutex<()>,
-}
-
-/// What became of each delivery from the first unsettled one on.
-#[derive(Debug, Default)]
-struct Window {
-    /// The delivery tag of the first entry.
-    first: u64,
-    entries: VecDeque<Mark>,
-    /// The highest tag below `first` that waits to be acked.
-    ready: Option<u64>,
-    waiting: usize,
-    returned: Vec<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
-    Held,
-    /// To be acked, for so many delays now.
-    Acked(u8),
-    Sent,
-}
-
-/// Frames to send, in this order.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Frames {
-    returned: Vec<u64>,
-    up_to: Option<u64>,
-    alone: Vec<u64>,
-}
-
-impl Window {
-    fn mark(&mut self, tag: u64, mark: Mark) {
-        let first = self.first.max(1);
-        self.first = first;
-        let Some(index) = tag
-            .checked_sub(first)
-            .and_then(|index| usize::try_from(index).ok())
-        else {
-            return;
-        };
-        while self.entries.len() <= index {
-            self.entries.push_back(Mark::Held);
-        }
-        self.entries[index] = mark;
-        if mark != Mark::Sent {
-            self.waiting += 1;
-        }
-        while let Some(mark) = self.entries.front().filter(|mark| **mark != Mark::Held) {
-            if matches!(mark, Mark::Acked(_)) {
-                self.ready = Some(self.first);
-            }
-            self.entries.pop_front();
-            self.first += 1;
-        }
-    }
-
-    fn give_back(&mut self, tag: u64) {
-        self.mark(tag, Mark::Sent);
-        self.returned.push(tag);
-    }
-
-    fn frames(&mut self, impatient: bool) -> Frames {
-        let mut alone = Vec::new();
-        for (tag, mark) in (self.first..).zip(&mut self.entries) {
-            if let Mark::Acked(age) = mark {
-                if *age >= PATIENCE || impatient {
-                    alone.push(tag);
-                    *mark = Mark::Sent;
-                } else {
-                    *age += 1;
-                }
-            }
-        }
-        self.waiting = self
-            .entries
-            .iter()
-            .filter(|mark| matches!(mark, Mark::Acked(_)))
-            .count();
-        Frames {
-            returned: std::mem::take(&mut self.returned),
-            up_to: self.ready.take(),
-            alone,
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.returned.is_empty() && self.ready.is_none()
-    }
 }
 
 impl Acks {
@@ -282,53 +194,4 @@ async fn run(inner: Arc<Inner>, ended: CancellationToken) {
         }
     }
     inner.finish().await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn acked(window: &mut Window, tags: &[u64]) {
-        for tag in tags {
-            window.mark(*tag, Mark::Acked(0));
-        }
-    }
-
-    #[test]
-    fn what_is_settled_in_order_goes_in_one_frame() {
-        let mut window = Window::default();
-        acked(&mut window, &[1, 2, 3, 5]);
-        let frames = window.frames(false);
-        assert_eq!(frames.up_to, Some(3));
-        assert!(frames.alone.is_empty());
-        acked(&mut window, &[4]);
-        assert_eq!(window.frames(false).up_to, Some(5));
-        assert!(window.is_idle());
-    }
-
-    #[test]
-    fn what_waits_for_a_slow_one_goes_alone_after_a_while_and_once() {
-        let mut window = Window::default();
-        acked(&mut window, &[2, 3]);
-        for _ in 0..PATIENCE {
-            assert_eq!(window.frames(false), Frames::default());
-        }
-        assert_eq!(window.frames(false).alone, [2, 3]);
-        assert_eq!(window.frames(true), Frames::default());
-        acked(&mut window, &[1]);
-        // Tags 2 and 3 are not named again: the broker would close the channel.
-        assert_eq!(window.frames(false).up_to, Some(1));
-    }
-
-    #[test]
-    fn what_is_given_back_is_in_no_ack() {
-        let mut window = Window::default();
-        acked(&mut window, &[1]);
-        window.give_back(2);
-        acked(&mut window, &[3]);
-        window.give_back(4);
-        let frames = window.frames(false);
-        assert_eq!((frames.returned, frames.up_to), (vec![2, 4], Some(3)));
-        assert!(window.is_idle());
-    }
 }

@@ -3,16 +3,41 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use polywire_core::{Channel, Dispatched, ErrorKind};
+use polywire_core::{Channel, Dispatched, ErrorKind, Reply, Result, Session};
 use polywire_testkit::sample::{CONTRACT, Echo, Echoed, Edition, SampleError, interaction};
+use tokio::task::JoinHandle;
 
 use crate::support;
 use crate::support::proxy::{Mode, Proxy, unknown_ack};
-use crate::support::stage::{provider, session, until_ready, within};
+use crate::support::stage::{Provider, provider, session, until_ready, within};
 
 /// Longer than anything here takes unless somebody waits for a deadline.
 const LONG: Duration = Duration::from_secs(25);
 const SOON: Duration = Duration::from_secs(12);
+
+type Waiting = JoinHandle<Result<Reply>>;
+
+/// A call whose handler has begun, and waits.
+async fn begin_call(client: Session, provider: &Provider) -> Waiting {
+    let waiting = tokio::spawn(async move { client.call(interaction::WAIT, "{}".into()).await });
+    provider
+        .probe
+        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
+        .await
+        .unwrap();
+    waiting
+}
+
+/// The call ends soon, and says that it may have been handled.
+async fn assert_lost(waiting: Waiting, begin: Instant) {
+    let error = within("the end of the call", waiting)
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_ne!(error.dispatched(), Dispatched::No, "{error:?}");
+}
 
 /// Each of many calls at once gets its own answer or its own refusal, also when every third has no queue to go to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,25 +77,13 @@ async fn a_call_ends_with_its_connection() {
     let proxy = Proxy::start(Mode::Pass).await;
     let config = support::config().unwrap();
     let provider = provider(&config, &[Edition::V1_4]).await;
-    let mut proxied = config.clone();
-    proxied.urls = vec![proxy.url()];
+    let proxied = proxy.before(config.clone());
     let channel = support::transport(&proxied).unwrap().open();
     let client = session(&channel, "^1.4", LONG);
-    let waiting = tokio::spawn(async move { client.call(interaction::WAIT, "{}".into()).await });
-    provider
-        .probe
-        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
-        .await
-        .unwrap();
+    let waiting = begin_call(client, &provider).await;
     let begin = Instant::now();
     proxy.cut();
-    let error = within("the end of the call", waiting)
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert_ne!(error.dispatched(), Dispatched::No, "{error:?}");
+    assert_lost(waiting, begin).await;
     provider.probe.open();
 }
 
@@ -80,8 +93,7 @@ async fn calls_survive_the_channel_of_replies() {
     let proxy = Proxy::start(Mode::Pass).await;
     let config = support::config().unwrap();
     let _provider = provider(&config, &[Edition::V1_4]).await;
-    let mut proxied = config.clone();
-    proxied.urls = vec![proxy.url()];
+    let proxied = proxy.before(config.clone());
     let channel = support::transport(&proxied).unwrap().open();
     let client = session(&channel, "^1.4", LONG);
     client
@@ -107,27 +119,15 @@ async fn calls_survive_the_channel_of_replies() {
 async fn a_call_ends_with_its_provider() {
     let proxy = Proxy::start(Mode::Pass).await;
     let config = support::config().unwrap();
-    let mut proxied = config.clone();
-    proxied.urls = vec![proxy.url()];
+    let proxied = proxy.before(config.clone());
     let provider = provider(&proxied, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let client = session(&channel, "^1.4", LONG);
-    let waiting = tokio::spawn(async move { client.call(interaction::WAIT, "{}".into()).await });
-    provider
-        .probe
-        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
-        .await
-        .unwrap();
+    let waiting = begin_call(client, &provider).await;
     let begin = Instant::now();
     proxy.close_port().await;
     proxy.cut();
-    let error = within("the end of the call", waiting)
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert_ne!(error.dispatched(), Dispatched::No, "{error:?}");
+    assert_lost(waiting, begin).await;
     let error = channel.discover(&CONTRACT).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     provider.probe.open();
@@ -138,29 +138,16 @@ async fn a_call_ends_with_its_provider() {
 async fn a_call_ends_when_its_provider_is_replaced() {
     let proxy = Proxy::start(Mode::Pass).await;
     let config = support::config().unwrap();
-    let mut proxied = config.clone();
-    proxied.urls = vec![proxy.url()];
+    let proxied = proxy.before(config.clone());
     let first = provider(&proxied, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let client = session(&channel, "^1.4", LONG);
-    let caller = client.clone();
-    let waiting = tokio::spawn(async move { caller.call(interaction::WAIT, "{}".into()).await });
-    first
-        .probe
-        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
-        .await
-        .unwrap();
+    let waiting = begin_call(client.clone(), &first).await;
     let begin = Instant::now();
     proxy.close_port().await;
     proxy.cut();
     let second = provider(&config, &[Edition::V1_4]).await;
-    let error = within("the end of the call", waiting)
-        .await
-        .unwrap()
-        .unwrap_err();
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert_ne!(error.dispatched(), Dispatched::No, "{error:?}");
+    assert_lost(waiting, begin).await;
     assert_eq!(second.probe.log().count(&interaction::WAIT), 0);
     let echo = client.call(interaction::ECHO, r#"{"text":"a"}"#.into());
     within("an answer", echo).await.unwrap();
@@ -174,13 +161,7 @@ async fn a_long_call_is_waited_for() {
     let provider = provider(&config, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let client = session(&channel, "^1.4", LONG);
-    let mut waiting =
-        tokio::spawn(async move { client.call(interaction::WAIT, "{}".into()).await });
-    provider
-        .probe
-        .until("the handler", |log| log.count(&interaction::WAIT) == 1)
-        .await
-        .unwrap();
+    let mut waiting = begin_call(client, &provider).await;
     let early = tokio::time::timeout(Duration::from_secs(6), &mut waiting).await;
     assert!(early.is_err(), "given up: {early:?}");
     provider.probe.open();

@@ -14,8 +14,7 @@ use crate::support::stage::{provider, session, until_ready};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_and_calls_survive_cut_connections() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let provider = provider(&config, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let client = session(&channel, "^1.4", Duration::from_secs(20));

@@ -9,14 +9,15 @@ use tokio::net::TcpListener;
 
 use crate::support;
 use crate::support::proxy::{Mode, Proxy, blocked_frame};
-use crate::support::stage::{event, provider, session, subscribe, until, until_ready, within};
+use crate::support::stage::{
+    event, provider, session, subscribe, take, until, until_ready, within,
+};
 
 /// Serving, subscribing and publishing begin while nothing is there, and work once the broker is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_may_start_before_the_broker() {
     let proxy = Proxy::start(Mode::Refuse).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let channel = support::transport(&config).unwrap().open();
     let joining = tokio::spawn({
         let channel = channel.clone();
@@ -35,17 +36,8 @@ async fn everything_may_start_before_the_broker() {
     proxy.set(Mode::Pass);
     let provider = within("serving", starting).await.unwrap();
     let mut deliveries = within("subscribing", joining).await.unwrap().unwrap();
-    provider
-        .publisher(Edition::V1_4)
-        .publish::<Happened1>(&event(1, 7))
-        .await
-        .unwrap();
-    let delivery = within("the event", deliveries.next()).await.unwrap();
-    assert_eq!(
-        codec::decode::<Happening>(&delivery.body).unwrap().number,
-        7
-    );
-    delivery.ack().await.unwrap();
+    provider.publish(7).await;
+    take(&mut deliveries, 7).await;
     until_ready(&channel).await;
 }
 
@@ -53,8 +45,7 @@ async fn everything_may_start_before_the_broker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_that_accepts_connections_ends_soon() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let channel = support::transport(&config).unwrap().open();
     until_ready(&channel).await;
     proxy.set(Mode::Refuse);
@@ -80,8 +71,7 @@ async fn an_outage_that_accepts_connections_ends_soon() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_link_is_noticed() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let mut config = proxy.before(support::config().unwrap());
     config.heartbeat = Duration::from_secs(1);
     let channel = support::transport(&config).unwrap().open();
     until_ready(&channel).await;
@@ -133,8 +123,7 @@ async fn a_silent_peer_is_given_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_connection_is_backpressure() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let provider = provider(&config, &[Edition::V1_4]).await;
     let client = session(&provider.channel, "^1.4", Duration::from_millis(500));
     proxy.tell_clients(|| blocked_frame(Some("low on memory")));
@@ -166,8 +155,7 @@ async fn a_blocked_connection_is_backpressure() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_port_holds_nobody_beyond_the_deadline() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let provider = provider(&config, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let mut deliveries = subscribe(&channel, "billing", 8).await.unwrap();
@@ -189,25 +177,15 @@ async fn a_closed_port_holds_nobody_beyond_the_deadline() {
     proxy.open_port().await;
     until_ready(&channel).await;
     until_ready(&provider.channel).await;
-    provider
-        .publisher(Edition::V1_4)
-        .publish::<Happened1>(&event(1, 3))
-        .await
-        .unwrap();
-    let delivery = within("the event", deliveries.next()).await.unwrap();
-    assert_eq!(
-        codec::decode::<Happening>(&delivery.body).unwrap().number,
-        3
-    );
-    delivery.ack().await.unwrap();
+    provider.publish(3).await;
+    take(&mut deliveries, 3).await;
 }
 
 /// Both channels of a transport hear that the broker blocks it, and that it does no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_channel_of_a_connection_hears_that_it_is_blocked() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let transport = support::transport(&config).unwrap();
     let channels = [transport.open(), transport.open()];
     for channel in &channels {
@@ -257,8 +235,7 @@ async fn another_node_of_the_list_takes_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queues_of_one_process_come_back_after_a_cut() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let config = proxy.before(support::config().unwrap());
     let provider = provider(&config, &[Edition::V1_4]).await;
     let channel = support::transport(&config).unwrap().open();
     let alone = support::stage::subscription("^1.4", None, 8);
@@ -294,11 +271,7 @@ async fn queues_of_one_process_come_back_after_a_cut() {
         let publishing = async {
             until_ready(&provider.channel).await;
             within("the offer", asking).await;
-            provider
-                .publisher(Edition::V1_4)
-                .publish::<Happened1>(&event(1, number))
-                .await
-                .unwrap();
+            provider.publish(number).await;
         };
         within("the event", async {
             futures_util::join!(receiving, publishing)

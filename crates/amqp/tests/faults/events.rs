@@ -12,7 +12,9 @@ use polywire_testkit::sample::{
 
 use crate::support;
 use crate::support::proxy::{Mode, PATIENCE, Proxy, unknown_ack};
-use crate::support::stage::{event, provider, subscribe, subscription, until, until_ready, within};
+use crate::support::stage::{
+    event, provider, subscribe, subscription, take, until, until_ready, within,
+};
 
 const PUBLISHERS: u64 = 20;
 const EACH: u64 = 150;
@@ -21,8 +23,7 @@ const EACH: u64 = 150;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_survive_cut_connections() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![proxy.url()];
+    let mut config = proxy.before(support::config().unwrap());
     config.publish_timeout = Duration::from_secs(30);
     let provider = provider(&config, &[Edition::V1_4]).await;
     let seen: Arc<Mutex<HashMap<(u64, u64), u32>>> = Arc::default();
@@ -97,11 +98,7 @@ async fn a_deleted_queue_comes_back() {
     )
     .await;
     until_ready(&channel).await;
-    provider
-        .publisher(Edition::V1_4)
-        .publish::<Happened1>(&event(1, 9))
-        .await
-        .unwrap();
+    provider.publish(9).await;
     let body = within("the event", receiving).await.unwrap().unwrap();
     assert_eq!(codec::decode::<Happening>(&body).unwrap().number, 9);
 }
@@ -112,15 +109,10 @@ async fn a_consumer_survives_its_channel() {
     let proxy = Proxy::start(Mode::Pass).await;
     let config = support::config().unwrap();
     let provider = provider(&config, &[Edition::V1_4]).await;
-    let mut proxied = config.clone();
-    proxied.urls = vec![proxy.url()];
+    let proxied = proxy.before(config.clone());
     let channel = support::transport(&proxied).unwrap().open();
     let mut deliveries = subscribe(&channel, "billing", 8).await.unwrap();
-    provider
-        .publisher(Edition::V1_4)
-        .publish::<Happened1>(&event(1, 1))
-        .await
-        .unwrap();
+    provider.publish(1).await;
     let held = within("the event", deliveries.next()).await.unwrap();
     assert!(proxy.tell_broker(unknown_ack) >= 1);
     let again = within("the event again", deliveries.next()).await.unwrap();
@@ -168,12 +160,7 @@ async fn an_event_without_a_group_is_nobodys() {
     let channel = support::transport(&config).unwrap().open();
     let mut deliveries = subscribe(&channel, "billing", 8).await.unwrap();
     publisher.publish::<Happened1>(&event(1, 2)).await.unwrap();
-    let delivery = within("the event", deliveries.next()).await.unwrap();
-    assert_eq!(
-        codec::decode::<Happening>(&delivery.body).unwrap().number,
-        2
-    );
-    delivery.ack().await.unwrap();
+    take(&mut deliveries, 2).await;
 }
 
 /// Of an event that is published on two tracks, a group that takes both handles one copy, whichever members they come to.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use polywire_amqp::QueueType;
+use polywire_amqp::{AmqpConfig, QueueType};
 use polywire_core::{Channel, ErrorKind, Health};
 use polywire_testkit::sample::{Edition, interaction};
 
@@ -10,15 +10,17 @@ use crate::support;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::stage::{provider, session, subscribe, until};
 
+/// Settings with a url that is not the test broker's own.
+fn at(url: &str) -> AmqpConfig {
+    let mut config = support::config().unwrap();
+    config.urls = vec![url.parse().unwrap()];
+    config
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_told_at_once_and_never_shown() {
-    let mut config = support::config().unwrap();
     let address = support::proxy::broker_address();
-    config.urls = vec![
-        format!("amqp://guest:hunter2@{address}/%2f")
-            .parse()
-            .unwrap(),
-    ];
+    let config = at(&format!("amqp://guest:hunter2@{address}/%2f"));
     let channel = support::transport(&config).unwrap().open();
     let start = Instant::now();
     let error = session(&channel, "^1.4", Duration::from_secs(20))
@@ -35,13 +37,8 @@ async fn a_wrong_password_is_told_at_once_and_never_shown() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_vhost_is_told_at_once() {
-    let mut config = support::config().unwrap();
     let address = support::proxy::broker_address();
-    config.urls = vec![
-        format!("amqp://guest:guest@{address}/nowhere")
-            .parse()
-            .unwrap(),
-    ];
+    let config = at(&format!("amqp://guest:guest@{address}/nowhere"));
     let channel = support::transport(&config).unwrap().open();
     let error = subscribe(&channel, "billing", 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
@@ -53,29 +50,21 @@ async fn another_topology_is_told_with_the_argument_that_differs() {
     let config = support::config().unwrap();
     let channel = support::transport(&config).unwrap().open();
     let _held = subscribe(&channel, "billing", 1).await.unwrap();
-    let mut other = config.clone();
-    other.queue_type = QueueType::Classic;
-    let channel = support::transport(&other).unwrap().open();
-    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
-    // The shelves come first, and have nothing else to differ in.
-    assert!(
-        error
-            .to_string()
-            .contains("differs in x-queue-type: quorum there, classic here"),
-        "{error}"
-    );
-    let mut other = config.clone();
-    other.queue_messages = Some(5);
-    let channel = support::transport(&other).unwrap().open();
-    let error = subscribe(&channel, "billing", 1).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
-    assert!(
-        error
-            .to_string()
-            .contains("differs in x-max-length: none there, 5 here"),
-        "{error}"
-    );
+    let mut classic = config.clone();
+    classic.queue_type = QueueType::Classic;
+    let mut bounded = config.clone();
+    bounded.queue_messages = Some(5);
+    for (other, difference) in [
+        // The shelves come first, and have nothing else to differ in.
+        (classic, "x-queue-type: quorum there, classic here"),
+        (bounded, "x-max-length: none there, 5 here"),
+    ] {
+        let channel = support::transport(&other).unwrap().open();
+        let error = subscribe(&channel, "billing", 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+        let text = format!("differs in {difference}");
+        assert!(error.to_string().contains(&text), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,12 +111,7 @@ async fn headers_beyond_a_frame_are_refused_here() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_starts_no_storm() {
     let proxy = Proxy::start(Mode::Pass).await;
-    let mut config = support::config().unwrap();
-    config.urls = vec![
-        format!("amqp://guest:wrong@{}/%2f", proxy.address)
-            .parse()
-            .unwrap(),
-    ];
+    let config = at(&format!("amqp://guest:wrong@{}/%2f", proxy.address));
     let channel = support::transport(&config).unwrap().open();
     until(
         "the refusal",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use polywire_amqp::BrokerUrl;
+use polywire_amqp::{AmqpConfig, BrokerUrl};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,6 +83,12 @@ impl Proxy {
     /// The broker's url through this proxy.
     pub(crate) fn url(&self) -> BrokerUrl {
         url_at(&self.address.to_string())
+    }
+
+    /// The same settings with this proxy before the broker.
+    pub(crate) fn before(&self, mut config: AmqpConfig) -> AmqpConfig {
+        config.urls = vec![self.url()];
+        config
     }
 
     pub(crate) fn set(&self, mode: Mode) {

@@ -7,9 +7,11 @@ use polywire_amqp::{AmqpChannel, AmqpConfig};
 use polywire_core::contract::{Name, Requirement};
 use polywire_core::{
     Channel, Deliveries, Health, Policy, Publisher, Result, Service, Session, Subscription,
-    Versions,
+    Versions, codec,
 };
-use polywire_testkit::sample::{CONTRACT, Edition, Happening, Probe, Sample, interaction};
+use polywire_testkit::sample::{
+    CONTRACT, Edition, Happened1, Happening, Probe, Sample, interaction,
+};
 use tokio::time::{interval, timeout};
 
 use super::proxy::PATIENCE;
@@ -47,6 +49,14 @@ impl Provider {
     pub(crate) fn publisher(&self, edition: Edition) -> Publisher {
         let contract = edition.contract().unwrap();
         Publisher::new(self.channel.clone(), &self.service, &contract, PATIENCE).unwrap()
+    }
+
+    /// Publishes the event of a number.
+    pub(crate) async fn publish(&self, number: u64) {
+        self.publisher(Edition::V1_4)
+            .publish::<Happened1>(&event(1, number))
+            .await
+            .unwrap();
     }
 }
 
@@ -86,6 +96,14 @@ pub(crate) async fn subscribe(
         channel.subscribe(subscription("^1.4", Some(group), prefetch)),
     )
     .await
+}
+
+/// Takes the next event, which is that of a number, and is done with it.
+pub(crate) async fn take(deliveries: &mut Deliveries, number: u64) {
+    let delivery = within("the event", deliveries.next()).await.unwrap();
+    let event: Happening = codec::decode(&delivery.body).unwrap();
+    assert_eq!(event.number, number);
+    delivery.ack().await.unwrap();
 }
 
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {

@@ -21,8 +21,8 @@ use polywire_core::contract::{
     Contract, ErrorCode, ErrorCodes, InteractionInfo, Name, Requirement,
 };
 use polywire_core::{
-    Answer, ApplicationError, Channel, Context, Error, ErrorKind, Policy, Provider, Publisher,
-    Result, Service, Session, Transport, answer, codec,
+    Answer, ApplicationError, CallError, Channel, Context, Error, ErrorKind, Policy, Provider,
+    Publisher, Result, Service, Session, Transport, answer, codec,
 };
 use polywire_http::{HttpConfig, HttpTransport};
 use serde::{Deserialize, Serialize};
@@ -298,6 +298,17 @@ pub async fn session(address: std::net::SocketAddr, version: &'static str, range
 pub fn session_over(channel: Arc<dyn Channel>, version: &'static str, range: &str) -> Session {
     let requirement = Requirement::parse_list(ORDERS, range).unwrap();
     Session::new(channel, contract(version), requirement, Policy::default()).unwrap()
+}
+
+/// The error that a quote ends with, which is not the application's own.
+pub async fn refusal_of(session: &Session, item: &str) -> Error {
+    let answer = session
+        .request::<_, Quote, OrdersError>(QUOTE, &quote(item))
+        .await;
+    match answer {
+        Err(CallError::Wire(error)) => error,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub fn quote(item: &str) -> Quote {
