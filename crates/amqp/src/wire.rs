@@ -14,7 +14,7 @@ pub(crate) use head::{
 pub(crate) use question::{read_question, read_subject, write_question, write_subject};
 pub(crate) use reply::{Replies, is_problem, read_reply, write_problem, write_reply};
 pub(crate) use stamp::Stamps;
-pub(crate) use table::{Headers, attempts, noted_returns, returns};
+pub(crate) use table::{Headers, Table};
 
 /// Header names.
 pub(crate) mod names {

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use polywire_test_broker::{Cluster, Options};
+use polywire_test_broker::{Broker, Cluster, Options};
+use tokio::sync::MappedMutexGuard;
 
 use crate::consumers::{Consumers, Handled};
 use crate::load::{EVENTS, Publishers};
@@ -11,11 +12,23 @@ use crate::support::broker::{Place, broker};
 
 const CONSUMERS: usize = 10;
 
-/// Stopped as by an operator at a third, killed as by a power failure at a half, and started again both times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_stops_and_starts_loses_nothing() {
-    let mut broker = broker().await;
+    let broker = broker().await;
     let place = Place::new("restart", &[broker.url()]);
+    stop_and_start(broker, place, "broker stopped, killed and started").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn classic_queues_of_a_broker_that_stops_and_starts_lose_nothing() {
+    let broker = broker().await;
+    let place = Place::new("classic", &[broker.url()]).classic();
+    let test = "broker stopped, killed and started, classic queues";
+    stop_and_start(broker, place, test).await;
+}
+
+/// Stopped as by an operator at a third, killed as by a power failure at a half, and started again both times.
+async fn stop_and_start(mut broker: MappedMutexGuard<'_, Broker>, place: Place, test: &str) {
     let begun = Instant::now();
     let handled = Handled::default();
     let consumers = Consumers::start(&place, CONSUMERS, &handled).await;
@@ -32,7 +45,7 @@ async fn a_broker_that_stops_and_starts_loses_nothing() {
     handled.all(&accepted).await;
     consumers.stop().await;
     place.emptied(&broker);
-    handled.report("broker stopped, killed and started", &accepted, begun);
+    handled.report(test, &accepted, begun);
 }
 
 /// Every connection ends without a word, whatever is under way on it.

@@ -23,6 +23,7 @@ pub(crate) struct Place {
     /// The prefix of all their names.
     pub(crate) namespace: String,
     urls: Vec<String>,
+    queue_type: &'static str,
 }
 
 impl Place {
@@ -30,21 +31,34 @@ impl Place {
         Self {
             namespace: namespace.to_owned(),
             urls: urls.to_vec(),
+            queue_type: "quorum",
+        }
+    }
+
+    /// The same with classic queues.
+    pub(crate) fn classic(self) -> Self {
+        Self {
+            queue_type: "classic",
+            ..self
         }
     }
 
     /// The same, reached by another address.
     pub(crate) fn through(&self, address: &str) -> Self {
-        Self::new(
-            &self.namespace,
-            &[format!("amqp://guest:guest@{address}/%2f")],
-        )
+        Self {
+            urls: vec![format!("amqp://guest:guest@{address}/%2f")],
+            ..self.clone()
+        }
     }
 
     /// The keys of a transport's section.
     pub(crate) fn keys(&self) -> String {
-        let Self { namespace, urls } = self;
-        format!("url = {urls:?}\nnamespace = {namespace:?}\n")
+        let Self {
+            namespace,
+            urls,
+            queue_type,
+        } = self;
+        format!("url = {urls:?}\nnamespace = {namespace:?}\nqueue_type = {queue_type:?}\n")
     }
 
     /// How many messages the queues and shelves hold, settled or not, by name without the prefix; empty ones are left out.

@@ -6,7 +6,6 @@
 mod line;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,16 +15,15 @@ use lapin::types::ShortString;
 use polywire_contract::Retry;
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Link;
 use crate::error::lost;
-use crate::publish::{Outgoing, Shared, Usable, blocked, wait_until_read};
+use crate::publish::{Outgoing, Shared, blocked, wait_until_read};
 use line::{Line, REPLY_TO, correlation};
 
-/// When to look for returned requests first; the pauses grow from there.
-const LOOK: Duration = Duration::from_millis(2);
-const LONGEST_LOOK: Duration = Duration::from_millis(100);
+/// How long telling that a call is given up may take.
+const NOTICE: Duration = Duration::from_millis(100);
 /// How many answers to one question are kept at once.
 const ANSWERS: usize = 32;
 
@@ -54,7 +52,7 @@ pub(crate) struct Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.line.waiting.calls.lock().remove(&self.id);
+        self.line.waiting.leave(self.id);
     }
 }
 
@@ -84,7 +82,7 @@ impl Asked {
                 &notice.body,
                 notice.properties,
             );
-            if let Ok(Err(error)) = tokio::time::timeout(LONGEST_LOOK, publish).await {
+            if let Ok(Err(error)) = tokio::time::timeout(NOTICE, publish).await {
                 tracing::debug!(%error, "a provider was not told that a call is given up");
             }
         }
@@ -95,26 +93,13 @@ impl Asked {
     /// # Errors
     /// `DeadlineExceeded`, or `Unavailable` when the connection is lost: the handler may have run.
     pub(crate) async fn answer(&mut self, deadline: Instant) -> Result<Answer> {
-        let mut look = LOOK;
-        let late = tokio::time::sleep_until(deadline);
-        tokio::pin!(late);
-        loop {
-            tokio::select! {
-                biased;
-                answer = self.answers.recv() => return answer.ok_or_else(gone),
-                () = self.line.opened.live.lost() => return Err(gone()),
-                () = &mut late => return Err(Error::new(
-                    ErrorKind::DeadlineExceeded,
-                    "no answer before the deadline; the handler may have run",
-                )),
-                () = sleep(look) => {
-                    look = (look * 2).min(LONGEST_LOOK);
-                    self.line.collect_returned().await;
-                    if !self.line.opened.is_usable() {
-                        return Err(gone());
-                    }
-                }
-            }
+        // Who hands answers out ends when the connection does.
+        match timeout_at(deadline, self.answers.recv()).await {
+            Ok(answer) => answer.ok_or_else(gone),
+            Err(_) => Err(Error::new(
+                ErrorKind::DeadlineExceeded,
+                "no answer before the deadline; the handler may have run",
+            )),
         }
     }
 }
@@ -171,9 +156,16 @@ impl Calls {
         })?;
         let line = self.line(deadline).await?;
         wait_until_read(&line.opened.live, deadline).await?;
-        let id = line.waiting.next.fetch_add(1, Ordering::Relaxed);
         let (waiter, answers) = mpsc::channel(ANSWERS);
-        line.waiting.calls.lock().insert(id, waiter);
+        let id = line.waiting.enter(waiter);
+        let id = id.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unavailable,
+                "the connection to the broker was lost before the call was sent",
+            )
+            .retry_as(Retry::Later)
+            .dispatched_as(Dispatched::No)
+        })?;
         let asked = Asked {
             line: line.clone(),
             id,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::Acks;
 use crate::broker::Broker;
 use crate::publish::{Outgoing, Taken as Publish};
-use crate::wire::{Headers, attempts, carried, names, returns};
+use crate::wire::{Headers, Table, carried, names};
 
 /// How long a message is held that could be put nowhere, before it goes back.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ impl Taken {
     /// `Unavailable` or `Overloaded` when the message could not be put where it should go: it is delivered again.
     pub(crate) async fn carry_out(self, verdict: Verdict) -> Result<()> {
         let bounds = &self.settler.broker.config.bounds;
-        let attempt = attempts(&self.properties);
+        let attempt = self.attempts();
         match verdict {
             Verdict::Ack => self.acks.ack(self.tag),
             Verdict::Retry { after } if attempt < bounds.max_attempts => {
@@ -94,7 +94,7 @@ impl Taken {
         let bounds = &self.settler.broker.config.bounds;
         let skips = skips(&self.properties).saturating_add(1);
         let wait = backoff(bounds.backoff, bounds.max_backoff, skips);
-        let attempt = i64::from(attempts(&self.properties));
+        let attempt = i64::from(self.attempts());
         self.again(wait, attempt, Some(skips)).await
     }
 
@@ -102,7 +102,7 @@ impl Taken {
         let mut moving = self.moving();
         let headers = &mut moving.headers;
         headers.number(names::ATTEMPT, attempt);
-        headers.number(names::RETURNS, returns(&self.properties).into());
+        headers.number(names::RETURNS, self.returns().into());
         if let Some(skips) = skips {
             headers.number(names::SKIPS, skips.into());
         } else {
@@ -120,14 +120,22 @@ impl Taken {
         tracing::warn!(%group, id = ?self.properties.message_id(), %reason, %shelf, "message set aside");
         let mut moving = self.moving();
         let headers = &mut moving.headers;
-        headers.number(names::ATTEMPT, attempts(&self.properties).into());
-        headers.number(names::RETURNS, returns(&self.properties).into());
+        headers.number(names::ATTEMPT, self.attempts().into());
+        headers.number(names::RETURNS, self.returns().into());
         headers.number(names::LAST_FAILURE, now());
         headers.text(names::REASON, reason.chars().take(2000).collect::<String>());
         headers.text(names::GROUP, group);
         headers.text(names::ORIGIN, origin.queue.as_str());
         let key = origin.shelf(shelf).clone();
         self.put(ShortString::default(), key, moving, None).await
+    }
+
+    fn attempts(&self) -> u32 {
+        Table::of(&self.properties).attempts()
+    }
+
+    fn returns(&self) -> u32 {
+        Table::of(&self.properties).returns()
     }
 
     /// What goes with the message, with the first failure noted.
@@ -234,14 +242,14 @@ impl Settle for Taken {
     fn abandon(self: Box<Self>) {
         let limit = self.settler.broker.config.bounds.max_returns;
         let broker_counts = self.settler.broker.plans.counts_returns();
-        if broker_counts && returns(&self.properties) < limit {
+        if broker_counts && self.returns() < limit {
             return self.acks.give_back(self.tag);
         }
         let Ok(runtime) = Handle::try_current() else {
             return self.acks.give_back(self.tag);
         };
         runtime.spawn(async move {
-            let came_back = returns(&self.properties).saturating_add(1);
+            let came_back = self.returns().saturating_add(1);
             let id = self.properties.message_id().clone();
             let done = if came_back > limit {
                 let reason = format!("came back unsettled {came_back} times");

@@ -9,7 +9,7 @@ use polywire_contract::{Digest, Name};
 use polywire_core::{Kind, Letter, MessageId};
 
 use super::Place;
-use crate::wire::{Expected, Requirements, Stamps, attempts, names, noted_returns, read_head};
+use crate::wire::{Expected, Requirements, Stamps, Table, names, read_head};
 
 fn field(table: &FieldTable, key: &str) -> Option<String> {
     match table.inner().get(key)? {
@@ -104,7 +104,8 @@ pub(super) fn letter(
         .unwrap_or_else(|| format!("commands.{}", head.interaction));
     let death = death(table);
     // Not what the shelf counts: each look at it hands its letters out and takes them back.
-    head.attempt = attempts(properties).saturating_add(noted_returns(properties));
+    let found = Table::of(properties);
+    head.attempt = found.attempts().saturating_add(found.noted_returns());
     let reason = match &death {
         Some(death) if death.reason == "delivery_limit" => {
             let returns = max_returns.saturating_add(1);

@@ -1,13 +1,13 @@
 //! The question whether a subscriber may join, as headers.
 
 use lapin::BasicProperties;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::ShortString;
 use polywire_contract::Name;
 use polywire_core::{Result, Subscription};
 
 use super::head::{Requirements, token};
 use super::names;
-use super::table::{Headers, text};
+use super::table::{Headers, Table};
 use crate::client::Subject;
 use crate::error::invalid;
 
@@ -45,8 +45,7 @@ pub(crate) fn write_subject(
 
 /// Reads what [`write_subject`] wrote; `None` when it names no call.
 pub(crate) fn read_subject(properties: &BasicProperties) -> Option<Subject> {
-    let table = properties.headers().as_ref()?;
-    let correlation_id = text(table, names::CALL).ok()??;
+    let correlation_id = Table::of(properties).text(names::CALL).ok()??;
     Some(Subject {
         message_id: properties.message_id().clone(),
         correlation_id: ShortString::try_new(correlation_id).ok()?,
@@ -62,15 +61,16 @@ pub(crate) fn read_question(
     contract: &Name,
     requirements: &Requirements,
 ) -> Result<Subscription> {
-    let empty = FieldTable::default();
-    let table = properties.headers().as_ref().unwrap_or(&empty);
+    let table = Table::of(properties);
     let missing = |key: &str| invalid(format!("header {key} is missing"));
-    let event = text(table, names::EVENT_NAME)?.ok_or_else(|| missing(names::EVENT_NAME))?;
+    let event = table
+        .text(names::EVENT_NAME)?
+        .ok_or_else(|| missing(names::EVENT_NAME))?;
     let event = event
         .parse()
         .map_err(|error| invalid(format!("header {}: {error}", names::EVENT_NAME)))?;
     let requirement = requirements
-        .read(contract, text(table, names::REQUIRE)?, None)?
+        .read(contract, table.text(names::REQUIRE)?, None)?
         .ok_or_else(|| missing(names::REQUIRE))?;
     Ok(Subscription {
         contract: contract.clone(),
@@ -78,6 +78,6 @@ pub(crate) fn read_question(
         group: None,
         requirement,
         prefetch: 1,
-        token: text(table, names::TOKEN)?.map(token).transpose()?,
+        token: table.text(names::TOKEN)?.map(token).transpose()?,
     })
 }

@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 
 use super::names;
 use super::stamp::{Stamps, write_stamp};
-use super::table::Headers;
+use super::table::{Headers, Table};
 
 /// How many stamps' headers are remembered.
 const REMEMBERED: usize = 64;
@@ -129,10 +129,8 @@ pub(crate) fn read_reply(
     } else {
         None
     };
-    let empty = FieldTable::default();
-    let table = properties.headers().as_ref().unwrap_or(&empty);
     let stamp = stamps
-        .read(contract, table)
+        .read(contract, &Table::of(properties))
         .map_err(|error| unreadable(error.message()))?
         .ok_or_else(|| unreadable("it does not say at which version it was given"))?;
     let (outcome, body) = application.unwrap_or((Outcome::Done, body.clone()));

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use lapin::types::FieldTable;
 use polywire_contract::{Digest, Name, Offer, Status, Version};
 use polywire_core::{Error, Result, Stamp};
 
 use super::names;
-use super::table::{Headers, attribute_text, text};
+use super::table::{Headers, Table};
 use crate::error::invalid;
 
 /// How many stamps are remembered.
@@ -66,15 +65,15 @@ impl Stamps {
     ///
     /// # Errors
     /// `InvalidPayload` naming the header.
-    pub(crate) fn read(&self, contract: &Name, table: &FieldTable) -> Result<Option<Arc<Stamp>>> {
+    pub(crate) fn read(&self, contract: &Name, table: &Table<'_>) -> Result<Option<Arc<Stamp>>> {
         let mut sent = [None; FIELDS.len()];
         for (place, key) in sent.iter_mut().zip(FIELDS) {
-            *place = text(table, key)?;
+            *place = table.text(key)?;
         }
         // A foreign publisher of events may write its version as an attribute alone.
         if sent[0].is_none() {
-            sent[0] = attribute_text(table, names::EVENT_VERSION)?;
-            sent[2] = attribute_text(table, names::EVENT_DIGEST)?;
+            sent[0] = table.attribute(names::EVENT_VERSION)?;
+            sent[2] = table.attribute(names::EVENT_DIGEST)?;
         }
         if sent[0].is_none() {
             return Ok(None);

@@ -95,25 +95,71 @@ fn size(value: &AMQPValue) -> usize {
     TYPE_AND_LENGTH + inner
 }
 
-/// A header as text; `None` when it is not there.
-///
-/// # Errors
-/// `InvalidPayload` when it is no text or not UTF-8, `TooLarge`.
-pub(crate) fn text<'a>(table: &'a FieldTable, key: &str) -> Result<Option<&'a str>> {
-    match table.inner().get(key) {
-        None | Some(AMQPValue::Void) => Ok(None),
-        Some(value) => as_text(key, value).map(Some),
-    }
-}
+/// The headers of a delivery. Looking one up costs less in a row of them than in the library's tree, as most have a length
+/// of their own.
+#[derive(Debug)]
+pub(crate) struct Table<'a>(Vec<(&'a str, &'a AMQPValue)>);
 
-/// A CloudEvents attribute as text, under either prefix of the AMQP binding.
-///
-/// # Errors
-/// As [`text`].
-pub(crate) fn attribute_text(table: &FieldTable, name: names::Attribute) -> Result<Option<&str>> {
-    match text(table, name.written)? {
-        Some(found) => Ok(Some(found)),
-        None => text(table, name.other),
+impl<'a> Table<'a> {
+    pub(crate) fn of(properties: &'a BasicProperties) -> Self {
+        let table = properties.headers().as_ref();
+        let entries = table.into_iter().flat_map(FieldTable::inner);
+        Self(entries.map(|(key, value)| (key.as_str(), value)).collect())
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a AMQPValue)> {
+        self.0.iter().copied()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&'a AMQPValue> {
+        let mut entries = self.iter();
+        entries.find_map(|(name, value)| (name == key).then_some(value))
+    }
+
+    /// A header as text; `None` when it is not there.
+    ///
+    /// # Errors
+    /// `InvalidPayload` when it is no text or not UTF-8, `TooLarge`.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>> {
+        match self.get(key) {
+            None | Some(AMQPValue::Void) => Ok(None),
+            Some(value) => as_text(key, value).map(Some),
+        }
+    }
+
+    /// A CloudEvents attribute as text, under either prefix of the AMQP binding.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub(crate) fn attribute(&self, name: names::Attribute) -> Result<Option<&'a str>> {
+        match self.text(name.written)? {
+            Some(found) => Ok(Some(found)),
+            None => self.text(name.other),
+        }
+    }
+
+    /// How often the message was tried, from 1. What is not a number counts as nothing.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.count(names::ATTEMPT).max(1)
+    }
+
+    /// How often the message came back unsettled, as we and the broker counted.
+    pub(crate) fn returns(&self) -> u32 {
+        self.noted_returns()
+            .saturating_add(self.count("x-delivery-count"))
+    }
+
+    /// How often the message came back unsettled before it was put into the queue where it is.
+    pub(crate) fn noted_returns(&self) -> u32 {
+        self.count(names::RETURNS)
+    }
+
+    fn count(&self, key: &str) -> u32 {
+        let number = self.get(key).and_then(|value| number(key, value).ok());
+        number
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(0)
     }
 }
 
@@ -146,14 +192,11 @@ pub(crate) fn as_text<'a>(key: &str, value: &'a AMQPValue) -> Result<&'a str> {
         .map_err(|error| invalid(format!("header {key} is not UTF-8: {error}")))
 }
 
-/// A header as a number, written as one or as a text.
+/// A value as a number, written as one or as a text.
 ///
 /// # Errors
 /// `InvalidPayload` when it is neither.
-pub(crate) fn number(table: &FieldTable, key: &str) -> Result<Option<i64>> {
-    let Some(value) = table.inner().get(key) else {
-        return Ok(None);
-    };
+fn number(key: &str, value: &AMQPValue) -> Result<i64> {
     let number = match value {
         AMQPValue::ShortShortInt(number) => i64::from(*number),
         AMQPValue::ShortShortUInt(number) => i64::from(*number),
@@ -173,30 +216,5 @@ pub(crate) fn number(table: &FieldTable, key: &str) -> Result<Option<i64>> {
             })?
         }
     };
-    Ok(Some(number))
-}
-
-fn count(properties: &BasicProperties, key: &str) -> u32 {
-    let number = properties
-        .headers()
-        .as_ref()
-        .and_then(|table| number(table, key).ok().flatten());
-    number
-        .and_then(|number| u32::try_from(number).ok())
-        .unwrap_or(0)
-}
-
-/// How often a message was tried, from 1. What is not a number counts as nothing.
-pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
-    count(properties, names::ATTEMPT).max(1)
-}
-
-/// How often a message came back unsettled, as we and the broker counted.
-pub(crate) fn returns(properties: &BasicProperties) -> u32 {
-    noted_returns(properties).saturating_add(count(properties, "x-delivery-count"))
-}
-
-/// How often a message came back unsettled before it was put into the queue where it is.
-pub(crate) fn noted_returns(properties: &BasicProperties) -> u32 {
-    count(properties, names::RETURNS)
+    Ok(number)
 }

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::BasicConsumeOptions;
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Consumer};
 use parking_lot::Mutex;
 use polywire_core::Result;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep};
 
 use super::Answer;
 use crate::connection::Live;
@@ -25,20 +28,53 @@ pub(super) struct Line {
     pub(super) waiting: Arc<Waiting>,
 }
 
+/// When to look for returned requests after one was sent; the pauses grow from there.
+const LOOK: Duration = Duration::from_millis(2);
+const LONGEST_LOOK: Duration = Duration::from_millis(100);
+
 /// Who waits for what on one line.
-#[derive(Default)]
 pub(super) struct Waiting {
-    pub(super) next: AtomicU64,
-    pub(super) calls: Mutex<HashMap<u64, mpsc::Sender<Answer>>>,
+    next: AtomicU64,
+    /// `None` once the line has ended.
+    calls: Mutex<Option<HashMap<u64, mpsc::Sender<Answer>>>>,
+    asked: Notify,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            next: AtomicU64::new(0),
+            calls: Mutex::new(Some(HashMap::new())),
+            asked: Notify::new(),
+        }
+    }
 }
 
 impl Waiting {
+    /// The id under which answers are handed to a waiter from now on; `None` when there will be none.
+    pub(super) fn enter(&self, waiter: mpsc::Sender<Answer>) -> Option<u64> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.calls.lock().as_mut()?.insert(id, waiter);
+        self.asked.notify_one();
+        Some(id)
+    }
+
+    pub(super) fn leave(&self, id: u64) {
+        if let Some(calls) = self.calls.lock().as_mut() {
+            calls.remove(&id);
+        }
+    }
+
     fn hand(&self, correlation: Option<u64>, answer: Answer) {
         let Some(id) = correlation else { return };
         // Nobody waiting any more is fine: the deadline has passed, or the caller has gone.
-        if let Some(waiter) = self.calls.lock().get(&id) {
+        if let Some(waiter) = self.calls.lock().as_ref().and_then(|calls| calls.get(&id)) {
             let _ = waiter.try_send(answer);
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.calls.lock().as_ref().is_none_or(HashMap::is_empty)
     }
 }
 
@@ -80,7 +116,7 @@ impl Line {
     }
 
     /// Hands returned requests to those who wait. The library keeps them until somebody asks.
-    pub(super) async fn collect_returned(&self) {
+    async fn collect_returned(&self) {
         let Ok(returned) = self.opened.channel.wait_for_confirms().await else {
             return;
         };
@@ -89,23 +125,42 @@ impl Line {
                 .hand(correlated(&message.properties), Answer::NoRoute);
         }
     }
+
+    fn hand_reply(&self, reply: Delivery) {
+        let id = correlated(&reply.properties);
+        let answer = Answer::Reply(Box::new(reply.properties), reply.data.into());
+        self.waiting.hand(id, answer);
+    }
 }
 
-/// Hands replies to those who wait, until the channel ends; then everybody on it is told.
+/// Hands replies and returned requests to those who wait, until the channel ends; then everybody on it is told.
 async fn hand_out(mut replies: Consumer, line: Arc<Line>) {
+    let mut pause = LOOK;
+    let look = sleep(pause);
+    let lost = line.opened.live.lost();
+    tokio::pin!(look, lost);
     loop {
-        let reply = tokio::select! {
+        tokio::select! {
             biased;
-            reply = replies.next() => reply,
-            () = line.opened.live.lost() => None,
-        };
-        let Some(Ok(reply)) = reply else { break };
-        let id = correlated(&reply.properties);
-        line.waiting.hand(
-            id,
-            Answer::Reply(Box::new(reply.properties), reply.data.into()),
-        );
+            () = &mut look, if !line.waiting.is_empty() => {
+                line.collect_returned().await;
+                pause = (pause * 2).min(LONGEST_LOOK);
+                look.as_mut().reset(Instant::now() + pause);
+            }
+            reply = replies.next() => {
+                let Some(Ok(reply)) = reply else { break };
+                line.hand_reply(reply);
+            }
+            () = line.waiting.asked.notified() => {
+                pause = LOOK;
+                let soon = Instant::now() + LOOK;
+                if soon < look.deadline() {
+                    look.as_mut().reset(soon);
+                }
+            }
+            () = &mut lost => break,
+        }
     }
     // Dropping their senders tells those who wait.
-    line.waiting.calls.lock().clear();
+    line.waiting.calls.lock().take();
 }

@@ -76,6 +76,9 @@ impl Scanner {
                 self.skip -= count;
                 self.leave(count);
                 rest = rest.get_mut(count..).unwrap_or_default();
+            } else if let Some(count) = self.plain(rest) {
+                self.leave(count);
+                rest = rest.get_mut(count..).unwrap_or_default();
             } else if let Some((byte, after)) = rest.split_first_mut() {
                 *byte = self.byte(*byte);
                 rest = after;
@@ -216,12 +219,40 @@ impl Scanner {
 
     fn text(&mut self, byte: u8, left: usize, step: fn(usize) -> Step) -> u8 {
         let mended = self.text.mend(byte, left - 1);
-        if left > 1 {
-            self.step = step(left - 1);
+        self.go_on(left - 1, step);
+        mended
+    }
+
+    /// On over the next bytes of a text that are ASCII and so stand as they are: how many, if any.
+    fn plain(&mut self, bytes: &[u8]) -> Option<usize> {
+        let (left, step): (_, fn(usize) -> Step) = match self.step {
+            Step::Short(left) => (left, Step::Short),
+            Step::Key(left) => (left, Step::Key),
+            _ => return None,
+        };
+        // A text may claim more than its frame has.
+        let bytes = bytes.get(..left.min(self.frame)).unwrap_or(bytes);
+        let count = if !self.text.is_between_characters() {
+            0
+        } else if bytes.is_ascii() {
+            bytes.len()
+        } else {
+            bytes.iter().take_while(|byte| byte.is_ascii()).count()
+        };
+        if count == 0 {
+            return None;
+        }
+        self.go_on(left - count, step);
+        Some(count)
+    }
+
+    /// On in a text, or behind it.
+    fn go_on(&mut self, left: usize, step: fn(usize) -> Step) {
+        if left > 0 {
+            self.step = step(left);
         } else {
             self.after_text(step(0));
         }
-        mended
     }
 
     fn after_text(&mut self, step: Step) {

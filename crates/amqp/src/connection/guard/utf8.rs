@@ -12,6 +12,11 @@ pub(super) struct Utf8 {
 const CONTINUATION: (u8, u8) = (0x80, 0xBF);
 
 impl Utf8 {
+    /// Whether the next byte begins a character.
+    pub(super) fn is_between_characters(&self) -> bool {
+        self.missing == 0
+    }
+
     /// The byte, or another where it would break the text; `after` bytes of the text follow it.
     pub(super) fn mend(&mut self, byte: u8, after: usize) -> u8 {
         if self.missing > 0 {

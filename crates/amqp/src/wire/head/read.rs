@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::BasicProperties;
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::ShortString;
 use polywire_contract::{Name, Version};
 use polywire_core::{ContentType, Error, Head, Kind, MessageId, Result, Token, TraceContext};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use super::{Requirements, shown};
 use crate::error::invalid;
 use crate::wire::names;
 use crate::wire::stamp::Stamps;
-use crate::wire::table::{as_text, attempts, attribute_text, returns, text};
+use crate::wire::table::{Table, as_text};
 
 /// The longest deadline taken from a peer.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
@@ -41,10 +41,9 @@ pub(crate) fn read_head(
     stamps: &Stamps,
     requirements: Option<&Requirements>,
 ) -> Result<Head> {
-    let empty = FieldTable::default();
-    let table = properties.headers().as_ref().unwrap_or(&empty);
+    let table = Table::of(properties);
     let interaction = interaction(properties, expected)?;
-    match text(table, names::CONTRACT)? {
+    match table.text(names::CONTRACT)? {
         Some(found) if found != expected.contract.as_str() => {
             return Err(invalid(format!(
                 "header contract is {:?} in a queue of contract {:?}",
@@ -54,9 +53,9 @@ pub(crate) fn read_head(
         }
         _ => {}
     }
-    let event = |name| attribute_text(table, name);
+    let event = |name| table.attribute(name);
     let is_event = expected.kind == Kind::Event;
-    let id = match (properties.message_id(), text(table, names::MESSAGE_ID)?) {
+    let id = match (properties.message_id(), table.text(names::MESSAGE_ID)?) {
         (Some(id), _) => Some(id.as_str()),
         (None, Some(id)) => Some(id),
         (None, None) if is_event => event(names::EVENT_ID)?,
@@ -71,7 +70,7 @@ pub(crate) fn read_head(
         let first = if is_event { event(attribute)? } else { None };
         match first {
             Some(found) => Ok(Some(found)),
-            None => text(table, plain),
+            None => table.text(plain),
         }
     };
     head.ordering_key = either(names::ORDERING_KEY, names::EVENT_KEY)?.map(Into::into);
@@ -81,25 +80,25 @@ pub(crate) fn read_head(
     if let Some(state) = either(names::TRACESTATE, names::EVENT_TRACESTATE)? {
         head.trace = head.trace.take().map(|trace| trace.with_state(state));
     }
-    head.idempotency_key = text(table, names::IDEMPOTENCY_KEY)?.map(Into::into);
-    head.token = text(table, names::TOKEN)?.map(token).transpose()?;
-    head.attempt = attempts(properties).saturating_add(returns(properties));
-    for (key, value) in table.inner() {
-        if let Some(name) = key.as_str().strip_prefix(names::META) {
-            head.metadata.insert(name, as_text(key.as_str(), value)?)?;
+    head.idempotency_key = table.text(names::IDEMPOTENCY_KEY)?.map(Into::into);
+    head.token = table.text(names::TOKEN)?.map(token).transpose()?;
+    head.attempt = table.attempts().saturating_add(table.returns());
+    for (key, value) in table.iter() {
+        if let Some(name) = key.strip_prefix(names::META) {
+            head.metadata.insert(name, as_text(key, value)?)?;
         }
     }
     if is_event {
-        head.stamp = stamps.read(expected.contract, table)?;
-        head.copies = text(table, names::COPIES)?.map(copies).transpose()?;
+        head.stamp = stamps.read(expected.contract, &table)?;
+        head.copies = table.text(names::COPIES)?.map(copies).transpose()?;
     } else {
         if expected.kind == Kind::Operation {
             head.deadline = timeout(properties)?.map(|wait| Instant::now() + wait);
         }
         if let Some(requirements) = requirements {
-            let require = text(table, names::REQUIRE)?.or(expected.range);
+            let require = table.text(names::REQUIRE)?.or(expected.range);
             head.requirement =
-                requirements.read(expected.contract, require, text(table, names::DIGEST)?)?;
+                requirements.read(expected.contract, require, table.text(names::DIGEST)?)?;
         }
     }
     Ok(head)

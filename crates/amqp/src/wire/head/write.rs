@@ -63,11 +63,6 @@ pub(crate) fn event_headers(stamp: &Stamp, event: &Name) -> Headers {
         format!("{contract}.{track}.{event}"),
     );
     write_stamp(&mut headers, stamp, false);
-    // As attributes too, for those who read nothing but the event.
-    headers.text(names::EVENT_VERSION.written, stamp.version.to_string());
-    if let Some(digest) = &stamp.digest {
-        headers.text(names::EVENT_DIGEST.written, digest.to_string());
-    }
     headers
 }
 
