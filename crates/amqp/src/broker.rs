@@ -126,7 +126,9 @@ impl Broker {
         if self.published.knows(&live, key) {
             return Ok(());
         }
-        let declared = timeout_at(deadline, self.published.ensure(&live, key, plan)).await;
+        // Boxed, as it is rarely more than looked at.
+        let declaring = Box::pin(self.published.ensure(&live, key, plan));
+        let declared = timeout_at(deadline, declaring).await;
         declared.unwrap_or_else(|_| {
             Err(unanswered(
                 &live,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -65,7 +66,11 @@ impl AmqpChannel {
         }
     }
 
-    async fn until_closed<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    /// Pinned by the caller, as an `async fn` holds what it is given twice.
+    async fn until_closed<T>(
+        &self,
+        work: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
+    ) -> Result<T> {
         tokio::select! {
             biased;
             done = work => done,
@@ -110,24 +115,25 @@ impl Channel for AmqpChannel {
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         self.open()?;
         let deadline = Instant::now() + self.broker.config.connect_timeout;
-        self.until_closed(client::ask(&self.broker, contract, deadline))
+        self.until_closed(pin!(client::ask(&self.broker, contract, deadline)))
             .await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         self.open()?;
-        self.until_closed(client::call(&self.broker, message, &self.stamps))
+        self.until_closed(pin!(client::call(&self.broker, message, &self.stamps)))
             .await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
         self.open()?;
-        self.until_closed(client::send(&self.broker, message)).await
+        self.until_closed(pin!(client::send(&self.broker, message)))
+            .await
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         self.open()?;
-        self.until_closed(client::publish(&self.broker, message))
+        self.until_closed(pin!(client::publish(&self.broker, message)))
             .await
     }
 
@@ -140,7 +146,7 @@ impl Channel for AmqpChannel {
             self.draining.clone(),
             subscription,
         );
-        let (deliveries, origin) = self.until_closed(joined).await?;
+        let (deliveries, origin) = self.until_closed(pin!(joined)).await?;
         self.shelves.know_group(contract, event, origin);
         Ok(deliveries)
     }
@@ -150,7 +156,7 @@ impl Channel for AmqpChannel {
         let mut serving = self.serving.lock().await;
         self.open()?;
         let start = Serving::start(self.broker.clone(), self.gone.clone(), service.clone());
-        let new = self.until_closed(start).await?;
+        let new = self.until_closed(pin!(start)).await?;
         self.shelves.know_service(service.name().clone())?;
         if let Some(old) = serving.insert(service.name().clone(), new) {
             old.stop().await;
@@ -168,7 +174,7 @@ impl Channel for AmqpChannel {
             .state
             .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
         self.draining.cancel();
-        self.until_closed(async {
+        self.until_closed(pin!(async {
             let mut serving = self.serving.lock().await;
             for (_, one) in serving.drain() {
                 let service = one.service().clone();
@@ -176,7 +182,7 @@ impl Channel for AmqpChannel {
                 service.drain().await;
             }
             Ok(())
-        })
+        }))
         .await
     }
 

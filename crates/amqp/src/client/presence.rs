@@ -39,7 +39,8 @@ pub(super) async fn gone(broker: &Broker, call: Whereabouts<'_>) -> Error {
     let (mut pause, mut missed) = (LOOK, 0);
     while missed < LOOKS {
         sleep(pause).await;
-        match look(broker, &call).await {
+        // Boxed, as few calls wait long enough to be looked for.
+        match Box::pin(look(broker, &call)).await {
             Some(true) => (pause, missed) = ((pause * 2).min(LONGEST_LOOK), 0),
             Some(false) => (pause, missed) = (LOOK, missed + 1),
             // Nobody can know while the broker itself is away.

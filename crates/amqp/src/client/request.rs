@@ -72,7 +72,7 @@ pub(crate) async fn call(broker: &Broker, message: Message, stamps: &Stamps) -> 
         }
     }
     // Nobody took it, or only an offer tells the floor: the offer also says why.
-    let offer = ask(broker, contract, deadline).await?;
+    let offer = Box::pin(ask(broker, contract, deadline)).await?;
     let agreement = negotiate(
         &requirement.clone().using(message.head.interaction.clone()),
         &offer,

@@ -200,7 +200,7 @@ impl Member {
             let (taken, found) = self.read(work);
             match found {
                 Ok(head) if copies::is_other(&head, &self.requirement, &self.tracks) => {
-                    if let Err(error) = taken.carry_out(Verdict::Ack).await {
+                    if let Err(error) = taken.acks.ack(taken.tag) {
                         tracing::debug!(%error, "the copy of another track comes again");
                     }
                 }

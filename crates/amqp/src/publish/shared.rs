@@ -57,7 +57,7 @@ impl<T: Usable> Shared<T> {
             self.current.store(Some(opened.clone()));
             Ok(opened)
         };
-        timeout_at(deadline, opening)
+        timeout_at(deadline, Box::pin(opening))
             .await
             .unwrap_or_else(|_| Err(unanswered(&live, NO_CHANNEL)))
     }

@@ -1,5 +1,6 @@
 //! Calls: from the queue of their floor to the handler, and the answer back.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,36 +50,38 @@ impl Calls {
         })
     }
 
-    async fn handle(&self, work: Work) {
+    /// Handles one. The work is borrowed, as an `async fn` holds what it is given twice.
+    async fn handle(&self, work: &mut Work) {
         let Work {
             delivery,
             acks,
             queue,
         } = work;
-        let tag = delivery.delivery_tag;
-        let properties = delivery.properties;
+        let properties = &delivery.properties;
         let correlation = properties
             .correlation_id()
             .clone()
             .or_else(|| properties.message_id().clone());
         let reply_to = properties.reply_to().clone();
-        let entry = self.running.enter(&properties);
+        let entry = self.running.enter(properties);
         let expected = Expected {
             kind: Kind::Operation,
             contract: self.service.name(),
             interaction: None,
-            range: self.ranges.get(queue).map(String::as_str),
+            range: self.ranges.get(*queue).map(String::as_str),
         };
         let head = read_head(
-            &properties,
+            properties,
             &expected,
             &self.stamps,
             Some(&self.requirements),
         );
         let deadline = head.as_ref().ok().and_then(|head| head.deadline);
+        let body = mem::take(&mut delivery.data);
+        let redelivered = delivery.redelivered;
         let run = async {
             let admission = self.service.admit(head?)?;
-            if delivery.redelivered && !admission.context().head().is_repeatable() {
+            if redelivered && !admission.context().head().is_repeatable() {
                 return Err(run_before());
             }
             if reply_to.is_none() {
@@ -87,7 +90,7 @@ impl Calls {
                     "property reply_to is missing",
                 ));
             }
-            admission.dispatch(delivery.data.into()).await
+            admission.dispatch(body.into()).await
         };
         let result = tokio::select! {
             biased;
@@ -99,7 +102,7 @@ impl Calls {
             let deadline = deadline.unwrap_or_else(|| Instant::now() + REPLY_LIMIT);
             reply(&self.broker, to, answer, deadline).await;
         }
-        if let Err(error) = acks.ack(tag) {
+        if let Err(error) = acks.ack(delivery.delivery_tag) {
             tracing::debug!(%error, "a call was handled on a connection that is lost");
         }
     }
@@ -139,14 +142,14 @@ pub(super) async fn pump(calls: Arc<Calls>, mut source: Source, stop: Cancellati
             () = stop.cancelled() => break,
             work = source.next() => work,
         };
-        let Ok(work) = work else { break };
+        let Ok(mut work) = work else { break };
         let calls = calls.clone();
-        tasks.spawn(async move { calls.handle(work).await });
+        tasks.spawn(async move { calls.handle(&mut work).await });
     }
     source.cancel().await;
-    while let Some(work) = source.rest().await {
+    while let Some(mut work) = source.rest().await {
         let calls = calls.clone();
-        tasks.spawn(async move { calls.handle(work).await });
+        tasks.spawn(async move { calls.handle(&mut work).await });
     }
     tasks.close();
     tasks.wait().await;
