@@ -83,6 +83,11 @@ pub(crate) fn failed(error: &lapin::Error) -> Attempt {
     }
 }
 
+/// Lets others who publish get ready first, so that the library's thread is woken once for all and not for each of them.
+pub(crate) async fn together() {
+    tokio::task::yield_now().await;
+}
+
 /// Waits while the broker does not read, until a deadline.
 ///
 /// # Errors

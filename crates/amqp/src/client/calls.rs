@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Link;
 use crate::error::lost;
-use crate::publish::{Outgoing, Shared, blocked, wait_until_read};
+use crate::publish::{Outgoing, Shared, blocked, together, wait_until_read};
 use line::{Line, REPLY_TO, correlation};
 
 /// How long telling that a call is given up may take.
@@ -208,6 +208,9 @@ impl Unsent {
             message,
             deadline,
         } = self;
+        if line.waiting.has_several() {
+            together().await;
+        }
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()

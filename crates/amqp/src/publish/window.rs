@@ -8,7 +8,7 @@ use polywire_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Attempt, Lane, Unfinished, blocked, failed, wait_until_read};
+use super::{Attempt, Lane, Unfinished, blocked, failed, together, wait_until_read};
 use crate::broker::Make;
 use crate::connection::{Link, Live};
 
@@ -18,14 +18,17 @@ use crate::connection::{Link, Live};
 /// pipelined channel to the wrong confirm.
 pub(crate) struct Window {
     lane: Lane,
+    size: usize,
     places: Arc<Semaphore>,
 }
 
 impl Window {
     pub(crate) fn new(link: Link, size: usize) -> Self {
+        let size = size.min(Semaphore::MAX_PERMITS);
         Self {
             lane: Lane::new(link, true),
-            places: Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS))),
+            size,
+            places: Arc::new(Semaphore::new(size)),
         }
     }
 
@@ -51,6 +54,9 @@ impl Window {
         };
         let channel = opened.channel.clone();
         let message = message()?;
+        if self.places.available_permits() + 1 < self.size {
+            together().await;
+        }
         let publish = Unfinished::new(async move {
             let _place = place;
             let confirm = channel

@@ -15,6 +15,7 @@ use super::reply::reply;
 use super::running::Running;
 use crate::broker::Broker;
 use crate::consume::{Source, Work};
+use crate::publish::together;
 use crate::topology::Floor;
 use crate::wire::{Expected, Replies, Requirements, Stamps, read_head, write_problem, write_reply};
 
@@ -100,6 +101,9 @@ impl Calls {
         if let (Some(result), Some(to)) = (result, reply_to) {
             let answer = self.answer(result, correlation.unwrap_or_default());
             let deadline = deadline.unwrap_or_else(|| Instant::now() + REPLY_LIMIT);
+            if self.running.are_several() {
+                together().await;
+            }
             reply(&self.broker, to, answer, deadline).await;
         }
         if let Err(error) = acks.ack(delivery.delivery_tag) {

@@ -35,6 +35,10 @@ impl Running {
         }
     }
 
+    pub(super) fn are_several(&self) -> bool {
+        self.0.lock().len() > 1
+    }
+
     pub(super) fn has(&self, subject: &Subject) -> bool {
         self.0.lock().contains_key(subject)
     }

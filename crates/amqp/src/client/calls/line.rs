@@ -73,6 +73,13 @@ impl Waiting {
         }
     }
 
+    pub(super) fn has_several(&self) -> bool {
+        self.calls
+            .lock()
+            .as_ref()
+            .is_some_and(|calls| calls.len() > 1)
+    }
+
     fn is_empty(&self) -> bool {
         self.calls.lock().as_ref().is_none_or(HashMap::is_empty)
     }
