@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::client::{Calls, Floors, Lanes};
 use crate::config::{AmqpConfig, Identity};
-use crate::connection::Link;
+use crate::connection::{Link, Live};
 use crate::consume::Pending;
 use crate::publish::{
-    Attempt, LONGEST_PAUSE, Lane, Outgoing, PAUSE, Singles, Taken, Window, mark, unanswered,
+    Attempt, LONGEST_PAUSE, Lane, Make, PAUSE, Singles, Taken, Window, mark, unanswered,
 };
 use crate::topology::{Declaration, Plans, Topology};
 
@@ -34,9 +34,6 @@ pub(crate) struct Broker {
     pub(crate) lanes: Lanes,
     pub(crate) acks: Pending,
 }
-
-/// What makes a message, for each attempt.
-pub(crate) type Make<'a> = &'a (dyn Fn() -> Result<Outgoing> + Send + Sync);
 
 /// What makes the things that a message needs at the broker.
 pub(crate) type Plan<'a> = &'a (dyn Fn() -> Result<Vec<Declaration>> + Send + Sync);
@@ -123,15 +120,29 @@ impl Broker {
             self.published.forget(key);
         }
         let live = self.publishing.live_until(deadline).await?;
-        if self.published.knows(&live, key) {
+        self.declared(&live, key, deadline, plan).await
+    }
+
+    /// Sees to it that what a message needs is there.
+    ///
+    /// # Errors
+    /// As [`Topology::ensure`], and `Unavailable` or `Overloaded` at the deadline.
+    pub(crate) async fn declared(
+        &self,
+        live: &Live,
+        key: &str,
+        deadline: Instant,
+        plan: Plan<'_>,
+    ) -> Result<()> {
+        if self.published.knows(live, key) {
             return Ok(());
         }
         // Boxed, as it is rarely more than looked at.
-        let declaring = Box::pin(self.published.ensure(&live, key, plan));
+        let declaring = Box::pin(self.published.ensure(live, key, plan));
         let declared = timeout_at(deadline, declaring).await;
         declared.unwrap_or_else(|_| {
             Err(unanswered(
-                &live,
+                live,
                 "the broker did not answer before the deadline",
             ))
         })

@@ -6,6 +6,7 @@ mod single;
 mod unfinished;
 mod window;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use lapin::BasicProperties;
 use lapin::types::ShortString;
 use polywire_contract::Retry;
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use lane::{Lane, Opened};
@@ -32,6 +34,9 @@ pub(crate) struct Outgoing {
     pub(crate) properties: BasicProperties,
     pub(crate) body: Bytes,
 }
+
+/// What makes a message, for each attempt.
+pub(crate) type Make<'a> = &'a (dyn Fn() -> Result<Outgoing> + Send + Sync);
 
 /// What became of one attempt.
 #[derive(Debug)]
@@ -80,6 +85,23 @@ pub(crate) fn failed(error: &lapin::Error) -> Attempt {
             .dispatched_as(Dispatched::No),
         ),
         _ => lost(),
+    }
+}
+
+/// One of the places for publishes that wait for their confirms.
+///
+/// # Errors
+/// `Overloaded` when there is none until the deadline.
+async fn place(places: &Arc<Semaphore>, deadline: Instant) -> Result<OwnedSemaphorePermit> {
+    if let Ok(place) = places.clone().try_acquire_owned() {
+        return Ok(place);
+    }
+    match timeout_at(deadline, places.clone().acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(Error::new(
+            ErrorKind::Overloaded,
+            "as many publishes wait for the broker's confirm as may: retry later",
+        )),
     }
 }
 

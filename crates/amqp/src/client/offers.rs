@@ -6,11 +6,11 @@ use bytes::Bytes;
 use lapin::BasicProperties;
 use polywire_contract::{Name, Offer, Retry};
 use polywire_core::{Dispatched, Error, ErrorKind, Result};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::Answer;
 use crate::broker::Broker;
-use crate::publish::{Outgoing, unanswered};
+use crate::publish::Outgoing;
 use crate::topology::short;
 use crate::wire::is_problem;
 
@@ -70,15 +70,8 @@ pub(crate) async fn ask_all(
     let live = broker.publishing.live_until(deadline).await?;
     let question = to_providers(broker, contract, question)?;
     let plan = || Ok(vec![broker.plans.control_exchange()?]);
-    let declaring = broker
-        .published
-        .ensure(&live, question.exchange.as_str(), &plan);
-    timeout_at(deadline, declaring).await.unwrap_or_else(|_| {
-        Err(unanswered(
-            &live,
-            "the broker did not answer before the deadline",
-        ))
-    })?;
+    let exchange = question.exchange.as_str();
+    broker.declared(&live, exchange, deadline, &plan).await?;
     let mut asked = match broker.calls.ask(question, deadline).await {
         Err(error) if error.kind() == ErrorKind::DeadlineExceeded => return Err(none(contract)),
         asked => asked?,

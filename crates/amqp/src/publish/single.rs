@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use lapin::options::BasicPublishOptions;
 use parking_lot::Mutex;
-use polywire_core::{Error, ErrorKind, Result};
+use polywire_core::Result;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::shared::NO_CHANNEL;
 use super::window::confirmed;
-use super::{Attempt, Opened, Unfinished, Usable, unanswered, wait_until_read};
-use crate::broker::Make;
+use super::{Attempt, Make, Opened, Unfinished, Usable, place, unanswered, wait_until_read};
 use crate::connection::Link;
 
 /// How many such publishes run at once.
@@ -41,13 +40,7 @@ impl Singles {
     /// # Errors
     /// `Unavailable` at the deadline, the broker's refusal, `Closed`; `Overloaded` when there is no place, or the broker reads nothing, until the deadline.
     pub(crate) async fn offer(&self, message: Make<'_>, deadline: Instant) -> Result<Attempt> {
-        let place = timeout_at(deadline, self.places.clone().acquire_owned()).await;
-        let Ok(Ok(place)) = place else {
-            return Err(Error::new(
-                ErrorKind::Overloaded,
-                "as many publishes wait for the broker's confirm as may: retry later",
-            ));
-        };
+        let place = place(&self.places, deadline).await?;
         let message = message()?;
         let opened = self.take(deadline).await?;
         let live = opened.live.clone();

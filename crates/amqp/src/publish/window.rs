@@ -8,8 +8,7 @@ use polywire_core::{Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Attempt, Lane, Unfinished, blocked, failed, together, wait_until_read};
-use crate::broker::Make;
+use super::{Attempt, Lane, Make, Unfinished, blocked, failed, place, together, wait_until_read};
 use crate::connection::{Link, Live};
 
 /// A window of unconfirmed publishes that all callers share.
@@ -40,18 +39,7 @@ impl Window {
         let opened = self.lane.open(deadline).await?;
         let live = opened.live.clone();
         wait_until_read(&live, deadline).await?;
-        let place = match self.places.clone().try_acquire_owned() {
-            Ok(place) => place,
-            Err(_) => match timeout_at(deadline, self.places.clone().acquire_owned()).await {
-                Ok(Ok(place)) => place,
-                _ => {
-                    return Err(Error::new(
-                        ErrorKind::Overloaded,
-                        "as many publishes wait for the broker's confirm as may: retry later",
-                    ));
-                }
-            },
-        };
+        let place = place(&self.places, deadline).await?;
         let channel = opened.channel.clone();
         let message = message()?;
         if self.places.available_permits() + 1 < self.size {
