@@ -2,6 +2,11 @@
 //!
 //! - [`signature`]: Standard Webhooks signatures, at both ends.
 //! - [`guard`]: which addresses deliveries may go to.
+//! - [`schedule`]: when to try again, and how much an endpoint is given.
 
+mod clock;
 pub mod guard;
+pub mod schedule;
 pub mod signature;
+
+pub use clock::{Clock, ManualClock, SystemClock};
