@@ -1,0 +1,86 @@
+//! Deliveries to look at, and those that go.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use polywire_core::Result;
+use rusqlite::{Connection, Row, params};
+
+use super::row::{DELIVERY, delivery};
+use super::writer::Failed;
+use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
+use crate::store::plan::{count, signed, time, unsigned};
+use crate::store::{MAX_BATCH, Page, Sweep, Swept};
+
+pub(super) fn get(on: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Failed> {
+    let mut asked = on.prepare_cached(&format!(
+        "select {DELIVERY} from delivery d join subscription s on s.number = d.subscription where d.id = ?1"
+    ))?;
+    let mut rows = asked.query([id.0])?;
+    rows.next()?.map(delivery).transpose()
+}
+
+pub(super) fn list(on: &Connection, page: &Page) -> Result<Vec<Delivery>, Failed> {
+    let mut asked = on.prepare_cached(&format!(
+        "select {DELIVERY} from subscription s join delivery d on d.subscription = s.number
+         where s.id = ?1 and d.sequence > ?2 and (?3 is null or d.state = ?3) order by d.sequence limit ?4"
+    ))?;
+    let state = page.state.map(DeliveryState::number);
+    let id = page.subscription.as_str();
+    asked
+        .query_and_then(
+            params![id, signed(page.after), state, count(page.limit)],
+            delivery,
+        )?
+        .collect()
+}
+
+pub(super) fn attempts(on: &Connection, id: DeliveryId) -> Result<Vec<Attempt>, Failed> {
+    let mut asked = on.prepare_cached(
+        "select at, took, outcome from attempt where delivery = ?1 order by number limit ?2",
+    )?;
+    asked
+        .query_and_then(params![id.0, count(MAX_BATCH)], attempt)?
+        .collect()
+}
+
+fn attempt(row: &Row<'_>) -> Result<Attempt, Failed> {
+    Ok(Attempt {
+        at: time(row.get(0)?)?,
+        took: Duration::from_millis(unsigned("a duration", row.get(1)?)?),
+        outcome: row.get(2)?,
+    })
+}
+
+pub(super) fn sweep(on: &Connection, sweep: &Sweep) -> Result<Swept, Failed> {
+    const DONE: i16 = DeliveryState::Done.number();
+    let bodies = on
+        .prepare_cached(
+            "update delivery set body = null where id in (
+                 select id from delivery where state = ?1 and state > 2 and finished < ?2 and body is not null limit ?3)",
+        )?
+        .execute(params![DONE, sweep.bodies.as_millisecond(), count(MAX_BATCH)])?;
+    let mut swept = Swept {
+        bodies,
+        deliveries: 0,
+        more: bodies == MAX_BATCH,
+    };
+    let mut delete = on.prepare_cached(
+        "delete from delivery where id in (
+             select id from delivery where state = ?1 and state > 2 and finished < ?2 limit ?3)",
+    )?;
+    let mut delete = |state: DeliveryState, before: Timestamp| -> Result<(), Failed> {
+        let gone = delete.execute(params![
+            state.number(),
+            before.as_millisecond(),
+            count(MAX_BATCH)
+        ])?;
+        swept.deliveries += gone;
+        swept.more |= gone == MAX_BATCH;
+        Ok(())
+    };
+    delete(DeliveryState::Done, sweep.done)?;
+    delete(DeliveryState::Dead, sweep.letters)?;
+    delete(DeliveryState::Parked, sweep.letters)?;
+    Ok(swept)
+}

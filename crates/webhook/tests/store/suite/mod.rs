@@ -1,0 +1,7 @@
+//! What every store does.
+
+pub(crate) mod enqueueing;
+pub(crate) mod keeping;
+pub(crate) mod leasing;
+pub(crate) mod settling;
+pub(crate) mod subscriptions;
