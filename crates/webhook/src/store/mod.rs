@@ -1,3 +1,4 @@
+//! Where subscriptions and deliveries are kept: one small trait, [`SqliteStore`] for one machine, [`PostgresStore`] for many.
 //!
 //! What a store answers with `Ok` is durable. Everything that changes many deliveries takes a batch and is one
 //! transaction: batches are what makes a durable queue fast.
@@ -6,6 +7,7 @@ mod ask;
 mod check;
 mod failure;
 mod plan;
+mod postgres;
 mod sqlite;
 mod wakes;
 
@@ -13,6 +15,7 @@ pub use ask::{
     Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Subscriptions, Sweep, Swept, Updated,
     Which,
 };
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
 pub use wakes::Wakes;
 

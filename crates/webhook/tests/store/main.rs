@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod postgres;
 mod sqlite;
 mod suite;
 mod world;
@@ -46,7 +47,9 @@ macro_rules! over {
                     lets_no_backlog_hide_another_subscription
                     gives_again_what_was_not_settled_and_fences_the_first
                     is_prolonged
-                    shares_among_workers_without_giving_twice
+                }
+                sharing {
+                    gives_each_delivery_to_one_worker
                     wakes_who_waits
                 }
                 settling {
@@ -66,4 +69,5 @@ macro_rules! over {
     };
 }
 
-over!(in_sqlite, crate::world::sqlite);
+over!(in_sqlite, crate::sqlite::world);
+over!(in_postgres, crate::postgres::world);

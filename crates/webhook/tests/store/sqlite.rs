@@ -1,7 +1,29 @@
 //! What only a file does.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use polywire_core::ErrorKind;
-use polywire_webhook::store::{SqliteOptions, SqliteStore};
+use polywire_webhook::ManualClock;
+use polywire_webhook::store::{SqliteOptions, SqliteStore, Store};
+use tempfile::TempDir;
+
+use crate::world::{Reopen, World};
+
+/// A file in a folder of its own.
+struct File(TempDir);
+
+#[async_trait]
+impl Reopen for File {
+    async fn open(&self, clock: ManualClock) -> Arc<dyn Store> {
+        let options = SqliteOptions::new(self.0.path().join("webhooks.db")).clock(clock);
+        Arc::new(SqliteStore::open(options).await.unwrap())
+    }
+}
+
+pub(crate) async fn world() -> World {
+    World::new(File(tempfile::tempdir().unwrap())).await
+}
 
 #[tokio::test]
 async fn what_is_no_file_of_ours_is_refused() {

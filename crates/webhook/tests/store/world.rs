@@ -13,8 +13,7 @@ use polywire_webhook::record::{
     Body, Claim, Delivery, DeliveryId, DeliveryState, Fate, Float, KeepOrder, Leased, NewDelivery,
     OnSunset, Settlement, State, Subscription, SubscriptionId, Terms,
 };
-use polywire_webhook::store::{Enqueued, LeaseAsk, Page, SqliteOptions, SqliteStore, Store};
-use tempfile::TempDir;
+use polywire_webhook::store::{Enqueued, LeaseAsk, Page, Store};
 
 /// How long a case may take.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -205,19 +204,4 @@ pub(crate) fn dead() -> Fate {
     Fate::Dead {
         reason: "eleven attempts failed".into(),
     }
-}
-
-/// A file in a folder of its own.
-struct File(TempDir);
-
-#[async_trait]
-impl Reopen for File {
-    async fn open(&self, clock: ManualClock) -> Arc<dyn Store> {
-        let options = SqliteOptions::new(self.0.path().join("webhooks.db")).clock(clock);
-        Arc::new(SqliteStore::open(options).await.unwrap())
-    }
-}
-
-pub(crate) async fn sqlite() -> World {
-    World::new(File(tempfile::tempdir().unwrap())).await
 }

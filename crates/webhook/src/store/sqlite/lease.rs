@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::enqueue::fence;
 use super::row::{DELIVERY, delivery};
 use super::writer::Failed;
-use crate::record::{Claim, DeliveryId, Leased};
+use crate::record::{Claim, DeliveryId, Leased, SubscriptionId};
 use crate::store::plan::{count, millis, time, unsigned};
 use crate::store::{LeaseAsk, LeasedBatch};
 
@@ -28,7 +28,7 @@ pub(super) fn lease(
     now: i64,
 ) -> Result<LeasedBatch, Failed> {
     reclaim(on, now)?;
-    let except: HashSet<&str> = ask.except.iter().map(|id| id.as_str()).collect();
+    let except: HashSet<&str> = ask.except.iter().map(SubscriptionId::as_str).collect();
     let mut batch = LeasedBatch::default();
     let start = turn.0.load(Ordering::Relaxed);
     let (mut at, mut wrapped) = (start, false);

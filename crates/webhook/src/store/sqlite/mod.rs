@@ -1,4 +1,4 @@
-//! One file, through `SQLite`: the default for one machine.
+//! One file, through SQLite: the default for one machine.
 //!
 //! One thread writes and one reads. The writing one commits together what was asked for while the last commit waited for the
 //! disk; with [`Durability::Full`] an answer means that it is on the disk. Several processes may use one file.
@@ -6,6 +6,7 @@
 mod deliveries;
 mod enqueue;
 mod lease;
+mod options;
 mod replay;
 mod row;
 mod schema;
@@ -13,7 +14,6 @@ mod settle;
 mod subscriptions;
 mod writer;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,62 +26,20 @@ use super::{
     Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Store, Subscriptions, Sweep, Swept,
     Updated, Wakes, check,
 };
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::record::{
     Attempt, Claim, Delivery, DeliveryId, NewDelivery, Settlement, Subscription, SubscriptionId,
     Terms,
 };
 use crate::schedule::Standing;
 use lease::Turn;
+pub use options::{Durability, SqliteOptions};
 use writer::{Failed, Thread};
 
 /// How long another process's transaction is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 /// How much of the file each connection keeps in memory.
 const CACHE_KIB: i64 = 16 * 1024;
-
-/// When an answer means that something is durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// On the disk: a loss of power loses nothing.
-    #[default]
-    Full,
-    /// In the hands of the operating system: a loss of power may lose the last answers; the end of the process does not.
-    System,
-}
-
-/// Where and how a file is kept.
-#[derive(Clone, Debug)]
-pub struct SqliteOptions {
-    path: PathBuf,
-    durability: Durability,
-    clock: Arc<dyn Clock>,
-}
-
-impl SqliteOptions {
-    /// A file, which is made where there is none.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            durability: Durability::Full,
-            clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// The same with another durability.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
-    }
-
-    /// The same with another clock.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-}
 
 /// A store in one file. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -101,17 +59,13 @@ impl SqliteStore {
     ///
     /// # Errors
     /// `Config` when the file was made by a later version or cannot have a write-ahead log, `Unavailable` when it cannot be
-    /// opened, `Integrity` when it is no file of `SQLite`.
+    /// opened, `Integrity` when it is no file of SQLite.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
-        let SqliteOptions {
-            path,
-            durability,
-            clock,
-        } = options;
+        let clock = options.clock.clone();
         let opened = tokio::task::spawn_blocking(move || {
-            let mut writing = connect(&path, durability)?;
+            let mut writing = options.connect()?;
             schema::migrate(&mut writing)?;
-            let reading = connect(&path, durability)?;
+            let reading = options.connect()?;
             Ok::<_, Error>((writing, reading))
         });
         let (writing, reading) = opened.await.map_err(|error| {
@@ -272,16 +226,6 @@ impl Store for SqliteStore {
         self.0.writing.close().await;
         self.0.reading.close().await;
     }
-}
-
-fn connect(path: &Path, durability: Durability) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(|error| failed("open", &error))?;
-    let synchronous = match durability {
-        Durability::Full => "full",
-        Durability::System => "normal",
-    };
-    schema::prepare(&connection, synchronous)?;
-    Ok(connection)
 }
 
 /// An error of the library, in the words of the core.

@@ -1,5 +1,7 @@
 //! Subscriptions.
 
+use jiff::Timestamp;
+use polywire_core::contract::Name;
 use polywire_core::{Error, ErrorKind};
 use rusqlite::{Connection, named_params, params};
 use serde::Serialize;
@@ -78,7 +80,7 @@ pub(super) fn stand(
     id: &SubscriptionId,
     standing: &Standing,
 ) -> Result<bool, Failed> {
-    let held = standing.held_until.map_or(0, |held| held.as_millisecond());
+    let held = standing.held_until.map_or(0, Timestamp::as_millisecond);
     let changed = on
         .prepare_cached(
             "update subscription set standing = ?2, stopped = ?3, held_until = ?4 where id = ?1",
@@ -117,7 +119,7 @@ pub(super) fn list(on: &Connection, ask: &Subscriptions) -> Result<Vec<Subscript
     if let Some(tenant) = &ask.tenant {
         parameters.push((":tenant", tenant));
     }
-    let contract = ask.contract.as_ref().map(|contract| contract.as_str());
+    let contract = ask.contract.as_ref().map(Name::as_str);
     if let Some(contract) = &contract {
         parameters.push((":contract", contract));
     }

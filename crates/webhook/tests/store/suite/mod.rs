@@ -4,4 +4,5 @@ pub(crate) mod enqueueing;
 pub(crate) mod keeping;
 pub(crate) mod leasing;
 pub(crate) mod settling;
+pub(crate) mod sharing;
 pub(crate) mod subscriptions;

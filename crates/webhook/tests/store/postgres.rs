@@ -1,0 +1,219 @@
+//! What only a database does. `POLYWIRE_TEST_POSTGRES_URL` names a server; without it a private one is started.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use polywire_core::ErrorKind;
+use polywire_test_postgres::Server;
+use polywire_webhook::ManualClock;
+use polywire_webhook::record::{Fate, Settlement, SubscriptionId};
+use polywire_webhook::store::{Enqueued, LeaseAsk, PostgresOptions, PostgresStore, Store};
+use rand::RngExt;
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+
+use crate::world::{Reopen, SOON, World, ask, keyed, new, terms};
+
+const GIVEN: &str = "POLYWIRE_TEST_POSTGRES_URL";
+
+/// The private server, which ends with this process.
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+/// A database of its own.
+pub(crate) struct Database {
+    url: String,
+}
+
+impl Database {
+    pub(crate) async fn make() -> Self {
+        let name = format!("polywire_test_{:016x}", rand::rng().random::<u64>());
+        let (root, url) = match std::env::var(GIVEN) {
+            Ok(given) => {
+                let mut url = url::Url::parse(&given).expect(GIVEN);
+                url.set_path(&name);
+                (given, url.to_string())
+            }
+            Err(_) => {
+                let server = || SERVER.get_or_init(|| Server::start().expect("a private server"));
+                let server = tokio::task::spawn_blocking(server).await.unwrap();
+                (server.url("postgres"), server.url(&name))
+            }
+        };
+        let mut root = PgConnection::connect(&root).await.expect("the server");
+        let make = format!("create database {name}");
+        sqlx::query(&make).execute(&mut root).await.unwrap();
+        Self { url }
+    }
+
+    async fn store(&self) -> PostgresStore {
+        PostgresStore::open(PostgresOptions::new(&self.url))
+            .await
+            .unwrap()
+    }
+}
+
+#[async_trait]
+impl Reopen for Database {
+    async fn open(&self, clock: ManualClock) -> Arc<dyn Store> {
+        let options = PostgresOptions::new(&self.url).clock(clock);
+        Arc::new(PostgresStore::open(options).await.unwrap())
+    }
+}
+
+pub(crate) async fn world() -> World {
+    World::new(Database::make().await).await
+}
+
+async fn subscribe(store: &PostgresStore) -> SubscriptionId {
+    let id = SubscriptionId::random();
+    store.create(&id, terms("acme", "orders")).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn deliveries_are_kept_if_and_only_if_the_callers_transaction_commits() {
+    let database = Database::make().await;
+    let (store, other) = (database.store().await, database.store().await);
+    let id = subscribe(&store).await;
+    let mut own = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("create table purchase (name text primary key)")
+        .execute(&mut own)
+        .await
+        .unwrap();
+    let buy = "insert into purchase values ('lamp')";
+
+    let mut transaction = own.begin().await.unwrap();
+    sqlx::query(buy).execute(&mut *transaction).await.unwrap();
+    let enqueued = store
+        .enqueue_in(&mut transaction, &[keyed(&id, "bought", "lamp")])
+        .await
+        .unwrap();
+    assert!(matches!(enqueued[..], [Enqueued::New { sequence: 1, .. }]));
+    assert_eq!(
+        other.lease(&ask(1)).await.unwrap().deliveries,
+        [],
+        "not before it commits"
+    );
+    transaction.rollback().await.unwrap();
+    assert_eq!(other.lease(&ask(1)).await.unwrap().deliveries, []);
+
+    let mut wakes = other.wakes();
+    let mut transaction = own.begin().await.unwrap();
+    sqlx::query(buy).execute(&mut *transaction).await.unwrap();
+    let enqueued = store
+        .enqueue_in(&mut transaction, &[keyed(&id, "bought", "lamp")])
+        .await
+        .unwrap();
+    assert!(
+        matches!(enqueued[..], [Enqueued::New { sequence: 1, .. }]),
+        "no gap by what was rolled back"
+    );
+    transaction.commit().await.unwrap();
+    let leased = loop {
+        timeout(SOON, wakes.next())
+            .await
+            .expect("the other process is told");
+        if let Some(leased) = other.lease(&ask(1)).await.unwrap().deliveries.pop() {
+            break leased;
+        }
+    };
+    assert_eq!(leased.delivery.webhook_id, "bought");
+    let bounds = store
+        .enqueue_in(&mut own.begin().await.unwrap(), &[new(&id, "")])
+        .await
+        .unwrap_err();
+    assert_eq!(bounds.kind(), ErrorKind::TooLarge);
+}
+
+/// Leases go by the server's clock, which nobody here can turn.
+#[tokio::test]
+async fn a_worker_that_is_frozen_longer_than_its_lease_changes_nothing() {
+    let database = Database::make().await;
+    let (frozen, other) = (database.store().await, database.store().await);
+    let id = subscribe(&frozen).await;
+    let batch = (0..50)
+        .map(|number| new(&id, &number.to_string()))
+        .collect();
+    frozen.enqueue(batch).await.unwrap();
+    let short = LeaseAsk {
+        lease: Duration::from_secs(1),
+        ..ask(20)
+    };
+    let lost = frozen.lease(&short).await.unwrap().deliveries;
+    assert_eq!(lost.len(), 20);
+    let mut done = 0;
+    let all = async {
+        while done < 50 {
+            let leased = other.lease(&ask(50)).await.unwrap().deliveries;
+            let settled = leased.iter().map(|leased| Settlement {
+                claim: leased.claim,
+                fate: Fate::Done,
+                attempt: None,
+            });
+            let settled = other.settle(settled.collect()).await.unwrap();
+            assert!(settled.iter().all(|settled| *settled));
+            done += settled.len();
+        }
+    };
+    timeout(SOON, all).await.expect("leases run out");
+    let late = lost.iter().map(|leased| Settlement {
+        claim: leased.claim,
+        fate: Fate::Done,
+        attempt: None,
+    });
+    assert_eq!(frozen.settle(late.collect()).await.unwrap(), [false; 20]);
+    let claims: Vec<_> = lost.iter().map(|leased| leased.claim).collect();
+    assert_eq!(
+        frozen
+            .extend(&claims, Duration::from_secs(1))
+            .await
+            .unwrap(),
+        [false; 20]
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_refused() {
+    let error = PostgresStore::open(PostgresOptions::new("mysql://u:secret@x/y"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "\"mysql://u:***@x/y\" is no URL of a PostgreSQL database: it begins with neither postgres:// nor postgresql://; \
+         write one like \"postgres://user@localhost/webhooks\""
+    );
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let nobody = PostgresOptions::new(format!("postgres://u:secret@{closed}/y"))
+        .patience(Duration::from_secs(2));
+    assert!(!format!("{nobody:?}").contains("secret"));
+    let error = PostgresStore::open(nobody).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+
+    let database = Database::make().await;
+    let missing = database.url.replace("polywire_test_", "polywire_none_");
+    let error = PostgresStore::open(PostgresOptions::new(missing))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    database.store().await.close().await;
+    let mut own = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query("insert into polywire_webhook.version values (99)")
+        .execute(&mut own)
+        .await
+        .unwrap();
+    let error = PostgresStore::open(PostgresOptions::new(&database.url))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the webhook store has schema 99: this version knows up to 1"),
+        "{error}"
+    );
+}
