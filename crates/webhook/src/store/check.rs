@@ -98,6 +98,7 @@ pub(super) fn subscriptions(ask: &Subscriptions) -> Result<()> {
 
 pub(super) fn replay(replay: &Replay) -> Result<()> {
     within("deliveries to replay", replay.limit, 1..=MAX_BATCH)?;
+    within("states to replay", replay.states.len(), 1..=3)?;
     match replay.states.iter().find(|state| !state.is_finished()) {
         None => Ok(()),
         Some(state) => Err(Error::new(

@@ -57,6 +57,18 @@ pub(super) fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(Settlement::MAX_REASON)]
 }
 
+/// The condition that a delivery is in one of these states, written out so that partial indexes are found by it.
+pub(super) fn is_in(states: &[DeliveryState]) -> String {
+    let numbers: Vec<_> = states
+        .iter()
+        .map(|state| state.number().to_string())
+        .collect();
+    let letters = [DeliveryState::Dead, DeliveryState::Parked];
+    let all_letters = states.iter().all(|state| letters.contains(state));
+    let hint = if all_letters { " and d.state > 3" } else { "" };
+    format!("d.state in ({}){hint}", numbers.join(", "))
+}
+
 /// Milliseconds, at most as many as leave room for a time to be added.
 pub(super) fn millis(duration: Duration) -> i64 {
     const CENTURY: i64 = 100 * 366 * 24 * 3_600_000;

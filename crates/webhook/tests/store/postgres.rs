@@ -28,13 +28,13 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn make() -> Self {
         let name = format!("polywire_test_{:016x}", rand::rng().random::<u64>());
-        let (root, url) = match std::env::var(GIVEN) {
-            Ok(given) => {
+        let (root, url) = match std::env::var(GIVEN).ok().filter(|url| !url.is_empty()) {
+            Some(given) => {
                 let mut url = url::Url::parse(&given).expect(GIVEN);
                 url.set_path(&name);
                 (given, url.to_string())
             }
-            Err(_) => {
+            None => {
                 let server = || SERVER.get_or_init(|| Server::start().expect("a private server"));
                 let server = tokio::task::spawn_blocking(server).await.unwrap();
                 (server.url("postgres"), server.url(&name))

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use super::Failed;
 use super::row::delivery;
 use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
-use crate::store::plan::{count, signed, time, unsigned};
+use crate::store::plan::{count, is_in, signed, time, unsigned};
 use crate::store::{MAX_BATCH, Page, Sweep, Swept};
 
 pub(super) async fn get(pool: &PgPool, id: DeliveryId) -> Result<Option<Delivery>, Failed> {
@@ -23,14 +23,19 @@ pub(super) async fn get(pool: &PgPool, id: DeliveryId) -> Result<Option<Delivery
 }
 
 pub(super) async fn list(pool: &PgPool, page: &Page) -> Result<Vec<Delivery>, Failed> {
-    let rows = sqlx::query(
+    let state = page.state.as_slice();
+    let state = if state.is_empty() {
+        String::new()
+    } else {
+        format!("and {}", is_in(state))
+    };
+    let rows = sqlx::query(&format!(
         "select d.*, s.id as whose from polywire_webhook.subscription s
          join polywire_webhook.delivery d on d.subscription = s.number
-         where s.id = $1 and d.sequence > $2 and ($3::smallint is null or d.state = $3) order by d.sequence limit $4",
-    )
+         where s.id = $1 and d.sequence > $2 {state} order by d.sequence limit $3"
+    ))
     .bind(page.subscription.as_str())
     .bind(signed(page.after))
-    .bind(page.state.map(DeliveryState::number))
     .bind(count(page.limit))
     .fetch_all(pool)
     .await?;

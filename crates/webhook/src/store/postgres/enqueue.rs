@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use polywire_core::{Error, ErrorKind};
+use polywire_core::Error;
 use sqlx::PgConnection;
 
+use super::rows::Rows;
 use super::{Failed, notify};
-use crate::record::{DeliveryId, DeliveryState, NewDelivery};
+use crate::record::{DeliveryId, NewDelivery};
 use crate::store::Enqueued;
-use crate::store::plan::{digest, millis, unsigned};
+use crate::store::plan::{digest, unsigned};
 
 /// Keeps deliveries within the transaction that the connection is in.
 pub(super) async fn enqueue(
@@ -60,9 +61,9 @@ pub(super) async fn enqueue(
     Ok(answers)
 }
 
-struct Counter {
-    subscription: i64,
-    last: i64,
+pub(super) struct Counter {
+    pub(super) subscription: i64,
+    pub(super) last: i64,
 }
 
 struct First {
@@ -171,92 +172,6 @@ async fn occupied(
     .fetch_all(on)
     .await?;
     Ok(rows.into_iter().collect())
-}
-
-/// Columns to insert.
-#[derive(Default)]
-struct Rows<'a> {
-    subscriptions: Vec<i64>,
-    sequences: Vec<i64>,
-    states: Vec<i16>,
-    delays: Vec<i64>,
-    webhook_ids: Vec<&'a str>,
-    digests: Vec<Vec<u8>>,
-    message_ids: Vec<&'a str>,
-    interactions: Vec<&'a str>,
-    versions: Vec<String>,
-    keys: Vec<Option<&'a str>>,
-    headers: Vec<String>,
-    bodies: Vec<Vec<u8>>,
-}
-
-impl<'a> Rows<'a> {
-    fn push(
-        &mut self,
-        new: &'a NewDelivery,
-        counter: &Counter,
-        waits: bool,
-        digest: [u8; 32],
-    ) -> Result<(), Error> {
-        let state = if waits {
-            DeliveryState::Waiting
-        } else {
-            DeliveryState::Ready
-        };
-        let headers = serde_json::to_string(&new.headers)
-            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-        let number = unsigned("a sequence number", counter.last)?;
-        self.subscriptions.push(counter.subscription);
-        self.sequences.push(counter.last);
-        self.states.push(state.number());
-        self.delays.push(millis(new.delay));
-        self.webhook_ids.push(&new.webhook_id);
-        self.digests.push(digest.to_vec());
-        self.message_ids.push(&new.message_id);
-        self.interactions.push(new.interaction.as_str());
-        self.versions.push(new.version.to_string());
-        self.keys.push(new.key.as_deref());
-        self.headers.push(headers);
-        self.bodies.push(new.body.render(number).to_vec());
-        Ok(())
-    }
-
-    /// The numbers by subscription and sequence.
-    async fn insert(
-        self,
-        on: &mut PgConnection,
-        now: Option<i64>,
-    ) -> Result<HashMap<(i64, i64), i64>, Failed> {
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "insert into polywire_webhook.delivery (subscription, sequence, state, due, fence, attempts, created,
-                 webhook_id, digest, message_id, interaction, version, ordering, headers, body)
-             select n.subscription, n.sequence, n.state, t.now + n.delay, 0, 0, t.now,
-                 n.webhook_id, n.digest, n.message_id, n.interaction, n.version, n.ordering, n.headers, n.body
-             from (select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now) t,
-                 unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[])
-                 n (subscription, sequence, state, delay, webhook_id, digest, message_id,
-                     interaction, version, ordering, headers, body)
-             returning subscription, sequence, id",
-        )
-        .bind(now)
-        .bind(self.subscriptions)
-        .bind(self.sequences)
-        .bind(self.states)
-        .bind(self.delays)
-        .bind(self.webhook_ids)
-        .bind(self.digests)
-        .bind(self.message_ids)
-        .bind(self.interactions)
-        .bind(self.versions)
-        .bind(self.keys)
-        .bind(self.headers)
-        .bind(self.bodies)
-        .fetch_all(on)
-        .await?;
-        let number = |(subscription, sequence, id)| ((subscription, sequence), id);
-        Ok(rows.into_iter().map(number).collect())
-    }
 }
 
 /// Fills in the numbers that only the insertion gave.

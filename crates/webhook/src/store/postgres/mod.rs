@@ -13,6 +13,7 @@ mod options;
 mod order;
 mod replay;
 mod row;
+mod rows;
 mod schema;
 mod settle;
 mod subscriptions;

@@ -34,7 +34,7 @@ pub(super) async fn promote(
                  order by w.sequence limit 1)
              from (select distinct * from unnest($1::bigint[], $2::text[])) k (subscription, ordering)
              where not exists (select 1 from polywire_webhook.delivery b where b.subscription = k.subscription
-                 and b.ordering = k.ordering collate \"C\" and b.ordering is not null and b.state < 3 and b.state > 0))",
+                 and b.ordering = k.ordering collate \"C\" and b.ordering is not null and b.state > 0 and b.state < 3))",
     )
     .bind(subscriptions)
     .bind(keys)

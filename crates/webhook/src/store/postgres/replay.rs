@@ -4,8 +4,8 @@ use sqlx::PgConnection;
 
 use super::order::{lock, promote};
 use super::{Failed, notify};
-use crate::record::{DeliveryId, DeliveryState};
-use crate::store::plan::{count, signed};
+use crate::record::DeliveryId;
+use crate::store::plan::{count, is_in, signed};
 use crate::store::{Replay, Replayed, Which};
 
 pub(super) async fn replay(
@@ -40,48 +40,34 @@ pub(super) async fn replay(
 }
 
 async fn find(on: &mut PgConnection, replay: &Replay) -> Result<Vec<i64>, Failed> {
-    let (mut one, mut subscription, mut range, mut since) = (None, None, None, None);
-    match &replay.which {
-        Which::One(id) => one = Some(id.0),
+    const WHOSE: &str =
+        "d.subscription = (select number from polywire_webhook.subscription where id = $3)";
+    let condition = match &replay.which {
+        Which::One(_) => "d.id = $3".to_owned(),
+        Which::Range { .. } => format!("{WHOSE} and d.sequence between $4 and $5"),
+        Which::Since { .. } => format!("{WHOSE} and d.created >= $4"),
+    };
+    let text = format!(
+        "select d.id from polywire_webhook.delivery d
+         where d.id > $1 and {condition} and d.state > 2 and {} and d.body is not null order by d.id limit $2",
+        is_in(&replay.states)
+    );
+    let asked = sqlx::query_scalar(&text)
+        .bind(replay.after.map_or(0, |after| after.0))
+        .bind(count(replay.limit));
+    let asked = match &replay.which {
+        Which::One(id) => asked.bind(id.0),
         Which::Range {
-            subscription: whose,
+            subscription,
             from,
             to,
-        } => {
-            subscription = Some(whose.as_str());
-            range = Some((signed(*from), signed(*to)));
+        } => asked
+            .bind(subscription.as_str())
+            .bind(signed(*from))
+            .bind(signed(*to)),
+        Which::Since { subscription, at } => {
+            asked.bind(subscription.as_str()).bind(at.as_millisecond())
         }
-        Which::Since {
-            subscription: whose,
-            at,
-        } => {
-            subscription = Some(whose.as_str());
-            since = Some(at.as_millisecond());
-        }
-    }
-    let states: Vec<i16> = replay
-        .states
-        .iter()
-        .copied()
-        .map(DeliveryState::number)
-        .collect();
-    Ok(sqlx::query_scalar(
-        "select d.id from polywire_webhook.delivery d
-         where d.id > $1 and d.state > 2 and d.state = any($2) and d.body is not null
-             and ($3::bigint is null or d.id = $3)
-             and ($4::text is null or d.subscription = (select number from polywire_webhook.subscription where id = $4))
-             and ($5::bigint is null or d.sequence between $5 and $6)
-             and ($7::bigint is null or d.created >= $7)
-         order by d.id limit $8",
-    )
-    .bind(replay.after.map_or(0, |after| after.0))
-    .bind(states)
-    .bind(one)
-    .bind(subscription)
-    .bind(range.map(|range| range.0))
-    .bind(range.map(|range| range.1))
-    .bind(since)
-    .bind(count(replay.limit))
-    .fetch_all(on)
-    .await?)
+    };
+    Ok(asked.fetch_all(on).await?)
 }

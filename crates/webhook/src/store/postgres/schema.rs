@@ -55,7 +55,11 @@ const MIGRATIONS: &[&str] = &["
     create index delivery_leased on polywire_webhook.delivery (lease_until) where state = 2;
     create index delivery_ordered on polywire_webhook.delivery (subscription, ordering, sequence)
         where state < 3 and ordering is not null;
+    -- Of each key at most one is ready or leased, whatever else goes wrong.
+    create unique index delivery_head on polywire_webhook.delivery (subscription, ordering)
+        where state > 0 and state < 3 and ordering is not null;
     create index delivery_finished on polywire_webhook.delivery (state, finished) where state > 2;
+    create index delivery_letters on polywire_webhook.delivery (subscription, sequence) where state > 3;
 
     create table polywire_webhook.attempt (
         delivery bigint not null references polywire_webhook.delivery on delete cascade,

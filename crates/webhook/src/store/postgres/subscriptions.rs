@@ -1,7 +1,6 @@
 //! Subscriptions.
 
 use jiff::Timestamp;
-use polywire_core::contract::Name;
 use polywire_core::{Error, ErrorKind};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
@@ -112,17 +111,27 @@ pub(super) async fn get(
 }
 
 pub(super) async fn list(pool: &PgPool, ask: &Subscriptions) -> Result<Vec<Subscription>, Failed> {
-    let rows = sqlx::query(
+    // Written out for each case, so that each has its index.
+    let condition = match (&ask.tenant, &ask.contract) {
+        (None, None) => "",
+        (Some(_), None) => "and tenant = $3",
+        (None, Some(_)) => "and contract = $3",
+        (Some(_), Some(_)) => "and tenant = $3 and contract = $4",
+    };
+    let text = format!(
         "select id, revision, terms, standing from polywire_webhook.subscription
-         where id > $1 and ($2::text is null or tenant = $2) and ($3::text is null or contract = $3)
-         order by id limit $4",
-    )
-    .bind(ask.after.as_ref().map_or("", SubscriptionId::as_str))
-    .bind(&ask.tenant)
-    .bind(ask.contract.as_ref().map(Name::as_str))
-    .bind(count(ask.limit))
-    .fetch_all(pool)
-    .await?;
+         where id > $1 {condition} order by id limit $2"
+    );
+    let mut asked = sqlx::query(&text)
+        .bind(ask.after.as_ref().map_or("", SubscriptionId::as_str))
+        .bind(count(ask.limit));
+    if let Some(tenant) = &ask.tenant {
+        asked = asked.bind(tenant);
+    }
+    if let Some(contract) = &ask.contract {
+        asked = asked.bind(contract.as_str());
+    }
+    let rows = asked.fetch_all(pool).await?;
     rows.iter().map(subscription).collect()
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 use super::row::{DELIVERY, delivery};
 use super::writer::Failed;
 use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
-use crate::store::plan::{count, signed, time, unsigned};
+use crate::store::plan::{count, is_in, signed, time, unsigned};
 use crate::store::{MAX_BATCH, Page, Sweep, Swept};
 
 pub(super) fn get(on: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Failed> {
@@ -21,17 +21,19 @@ pub(super) fn get(on: &Connection, id: DeliveryId) -> Result<Option<Delivery>, F
 }
 
 pub(super) fn list(on: &Connection, page: &Page) -> Result<Vec<Delivery>, Failed> {
+    let state = page.state.as_slice();
+    let state = if state.is_empty() {
+        String::new()
+    } else {
+        format!("and {}", is_in(state))
+    };
     let mut asked = on.prepare_cached(&format!(
         "select {DELIVERY} from subscription s join delivery d on d.subscription = s.number
-         where s.id = ?1 and d.sequence > ?2 and (?3 is null or d.state = ?3) order by d.sequence limit ?4"
+         where s.id = ?1 and d.sequence > ?2 {state} order by d.sequence limit ?3"
     ))?;
-    let state = page.state.map(DeliveryState::number);
     let id = page.subscription.as_str();
     asked
-        .query_and_then(
-            params![id, signed(page.after), state, count(page.limit)],
-            delivery,
-        )?
+        .query_and_then(params![id, signed(page.after), count(page.limit)], delivery)?
         .collect()
 }
 

@@ -146,7 +146,7 @@ pub(super) fn promote(on: &Connection, subscription: i64, key: &str) -> Result<b
                  select id from delivery where subscription = ?1 and ordering = ?2 and state < 3 and state = 0
                  order by sequence limit 1)
              and not exists (
-                 select 1 from delivery where subscription = ?1 and ordering = ?2 and state < 3 and state > 0)",
+                 select 1 from delivery where subscription = ?1 and ordering = ?2 and state > 0 and state < 3)",
         )?
         .execute(params![subscription, key])?;
     Ok(promoted == 1)

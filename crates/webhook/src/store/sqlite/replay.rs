@@ -7,16 +7,11 @@ use rusqlite::{Connection, Row};
 use super::enqueue::promote;
 use super::writer::Failed;
 use crate::record::DeliveryId;
-use crate::store::plan::{count, signed};
+use crate::store::plan::{count, is_in, signed};
 use crate::store::{Replay, Replayed, Which};
 
 pub(super) fn replay(on: &Connection, replay: &Replay, now: i64) -> Result<Replayed, Failed> {
     let after = replay.after.map_or(0, |after| after.0);
-    let states: Vec<_> = replay
-        .states
-        .iter()
-        .map(|state| state.number().to_string())
-        .collect();
     let (condition, asked): (_, Vec<Box<dyn ToSql>>) = match &replay.which {
         Which::One(id) => ("d.id = ?3", vec![Box::new(id.0)]),
         Which::Range {
@@ -44,8 +39,8 @@ pub(super) fn replay(on: &Connection, replay: &Replay, now: i64) -> Result<Repla
     let found = on
         .prepare_cached(&format!(
             "select d.id, d.subscription, d.ordering from delivery d join subscription s on s.number = d.subscription
-             where d.id > ?1 and {condition} and d.state in ({}) and d.body is not null order by d.id limit ?2",
-            states.join(", ")
+             where d.id > ?1 and {condition} and {} and d.body is not null order by d.id limit ?2",
+            is_in(&replay.states)
         ))?
         .query_and_then(rusqlite::params_from_iter(parameters), found)?
         .collect::<Result<Vec<_>, _>>()?;

@@ -56,7 +56,11 @@ const MIGRATIONS: &[&str] = &["
     create index delivery_ready on delivery (subscription, due, id) where state = 1;
     create index delivery_leased on delivery (lease_until) where state = 2;
     create index delivery_ordered on delivery (subscription, ordering, sequence) where state < 3 and ordering is not null;
+    -- Of each key at most one is ready or leased, whatever else goes wrong.
+    create unique index delivery_head on delivery (subscription, ordering)
+        where state > 0 and state < 3 and ordering is not null;
     create index delivery_finished on delivery (state, finished) where state > 2;
+    create index delivery_letters on delivery (subscription, sequence) where state > 3;
 
     create table attempt (
         delivery integer not null references delivery on delete cascade,
