@@ -65,6 +65,8 @@ impl GuardedConnector {
             let mut http = HttpConnector::new_with_resolver(Checked(addresses));
             http.enforce_http(false);
             http.set_nodelay(true);
+            // Divided among the addresses, so that one that does not answer leaves time for the next.
+            http.set_connect_timeout(Some(within));
             http.set_keepalive(Some(Duration::from_secs(60)));
             http.call(uri).await.map_err(|error| broken(&error))
         })
@@ -139,7 +141,10 @@ fn broken(error: &(dyn StdError + 'static)) -> ConnectError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return ConnectError::Broken(error.kind());
+            return match error.kind() {
+                io::ErrorKind::TimedOut => ConnectError::Timeout,
+                kind => ConnectError::Broken(kind),
+            };
         }
         cause = error.source();
     }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use polywire_core::ErrorKind;
 use polywire_webhook::ManualClock;
+use polywire_webhook::record::SubscriptionId;
 use polywire_webhook::store::{SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
 
-use crate::world::{Reopen, World};
+use crate::world::{Reopen, World, terms};
 
 /// A file in a folder of its own.
 struct File(TempDir);
@@ -47,6 +48,12 @@ async fn what_is_no_file_of_ours_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error
+            .to_string()
+            .starts_with("the webhook store's file cannot be opened: "),
+        "{error}"
+    );
 
     let path = folder.path().join("later");
     let later = rusqlite::Connection::open(&path).unwrap();
@@ -60,4 +67,26 @@ async fn what_is_no_file_of_ours_is_refused() {
         error.to_string(),
         "the webhook store has schema 99: this version knows up to 1; use the version that made it, or a later one"
     );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(folder.path().join("webhooks.db")))
+        .await
+        .unwrap();
+    store
+        .create(&SubscriptionId::random(), terms("acme", "orders"))
+        .await
+        .unwrap();
+    let mut files = 0;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        files += 1;
+    }
+    assert_eq!(files, 3, "the file, its log and the log's index");
 }

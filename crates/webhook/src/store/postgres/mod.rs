@@ -7,6 +7,7 @@
 mod deliveries;
 mod enqueue;
 mod error;
+mod gather;
 mod lease;
 mod listen;
 mod options;
@@ -37,9 +38,20 @@ use crate::record::{
 };
 use crate::schedule::Standing;
 use error::Failed;
+use gather::Gather;
 use lease::Turn;
 use listen::Listening;
 pub use options::PostgresOptions;
+
+/// What time it is, where a test says so; else the server knows.
+#[derive(Clone, Debug)]
+struct Now(Option<Arc<dyn Clock>>);
+
+impl Now {
+    fn given(&self) -> Option<i64> {
+        self.0.as_ref().map(|clock| clock.now().as_millisecond())
+    }
+}
 
 /// What processes tell each other on.
 const CHANNEL: &str = "polywire_webhook";
@@ -51,8 +63,8 @@ pub struct PostgresStore(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pool: PgPool,
-    /// Only where a test tells the time.
-    clock: Option<Arc<dyn Clock>>,
+    now: Now,
+    gather: Gather,
     waker: Waker,
     turn: Turn,
     listening: Listening,
@@ -66,14 +78,16 @@ impl PostgresStore {
     /// when the server cannot be reached.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
         let (pool, clock) = options.connect()?;
+        let now = Now(clock);
         schema::migrate(&pool)
             .await
             .map_err(|error| error.into_error("open"))?;
         let waker = Waker::new();
         Ok(Self(Arc::new(Inner {
             listening: Listening::start(pool.clone(), waker.clone()),
+            gather: Gather::start(&pool, &now),
             pool,
-            clock,
+            now,
             waker,
             turn: Turn::default(),
         })))
@@ -99,10 +113,7 @@ impl PostgresStore {
     }
 
     fn now(&self) -> Option<i64> {
-        self.0
-            .clock
-            .as_ref()
-            .map(|clock| clock.now().as_millisecond())
+        self.0.now.given()
     }
 
     /// Runs a job in a transaction of its own.
@@ -175,8 +186,7 @@ impl Store for PostgresStore {
 
     async fn enqueue(&self, new: Vec<NewDelivery>) -> Result<Vec<Enqueued>> {
         check::new(&new)?;
-        let job = async |on: &mut PgConnection| enqueue::enqueue(on, &new, self.now()).await;
-        let enqueued = self.write("enqueue", job).await?;
+        let enqueued = self.0.gather.enqueue(new).await?;
         self.0.waker.wake();
         Ok(enqueued)
     }
@@ -244,6 +254,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.0.gather.close();
         self.0.listening.stop().await;
         self.0.pool.close().await;
     }

@@ -1,9 +1,10 @@
 //! Where and how a file is kept.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use polywire_core::Result;
+use polywire_core::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
 use super::{failed, schema};
@@ -53,6 +54,7 @@ impl SqliteOptions {
 
     /// A connection to the file.
     pub(super) fn connect(&self) -> Result<Connection> {
+        private(&self.path)?;
         let connection = Connection::open(&self.path).map_err(|error| failed("open", &error))?;
         let synchronous = match self.durability {
             Durability::Full => "full",
@@ -61,4 +63,19 @@ impl SqliteOptions {
         schema::prepare(&connection, synchronous)?;
         Ok(connection)
     }
+}
+
+/// Makes the file where there is none, for its owner alone: it holds what is sent to others. The log takes its rights over.
+fn private(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|error| {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the webhook store's file cannot be opened: {error}"),
+        )
+        .caused_by(error)
+    })
 }
