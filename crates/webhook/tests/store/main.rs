@@ -39,6 +39,7 @@ macro_rules! over {
                     numbers_without_gaps_and_recognises_duplicates
                     writes_the_number_into_the_body
                     is_all_or_nothing_for_many_at_once
+                    keeps_one_of_many_alike
                     has_bounds
                 }
                 leasing {
@@ -57,6 +58,9 @@ macro_rules! over {
                     notes_attempts
                     keeps_the_order_of_a_key_and_holds_up_no_other
                     never_forgets_one_that_waits
+                }
+                model {
+                    behaves_as_its_model
                 }
                 keeping {
                     replays_one_a_range_and_since_a_time

@@ -146,6 +146,42 @@ pub(crate) async fn is_all_or_nothing_for_many_at_once(world: &World) {
     another.close().await;
 }
 
+pub(crate) async fn keeps_one_of_many_alike(world: &World) {
+    let id = world.subscribe().await;
+    let another = world.another().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..20 {
+        let store = if task % 2 == 0 {
+            world.store.clone()
+        } else {
+            another.clone()
+        };
+        let batch = vec![new(&id, "same"), new(&id, &format!("own-{task}"))];
+        tasks.spawn(async move { store.enqueue(batch).await.unwrap() });
+    }
+    let answers = tasks.join_all().await;
+    let (mut ids, mut first) = (BTreeSet::new(), 0);
+    for answer in answers {
+        let (id, own) = match answer[..] {
+            [Enqueued::New { id, .. }, own] => {
+                first += 1;
+                (id, own)
+            }
+            [Enqueued::Duplicate { id, .. }, own] => (id, own),
+            _ => panic!("{answer:?}"),
+        };
+        assert!(matches!(own, Enqueued::New { .. }));
+        ids.insert(id);
+    }
+    assert_eq!((first, ids.len()), (1, 1), "{ids:?}");
+    assert_eq!(
+        world.delivery(*ids.first().unwrap()).await.webhook_id,
+        "same"
+    );
+    assert_eq!(world.states(&id).await.len(), 21);
+    another.close().await;
+}
+
 pub(crate) async fn has_bounds(world: &World) {
     let id = world.subscribe().await;
     let error = async |new: Vec<NewDelivery>| {

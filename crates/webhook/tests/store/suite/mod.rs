@@ -3,6 +3,7 @@
 pub(crate) mod enqueueing;
 pub(crate) mod keeping;
 pub(crate) mod leasing;
+pub(crate) mod model;
 pub(crate) mod settling;
 pub(crate) mod sharing;
 pub(crate) mod subscriptions;
