@@ -60,6 +60,8 @@ async fn reclaim(pool: &PgPool, now: Option<i64>) -> Result<(), Failed> {
 }
 
 /// From one subscription with ready deliveries to the next by the index, of each its share, until there are enough.
+///
+/// `offset 0` keeps the planner from any other order, in which every subscription would be looked at.
 async fn take(
     pool: &PgPool,
     ask: &LeaseAsk,
@@ -79,13 +81,16 @@ async fn take(
              from ready r where r.subscription < $3),
          picked as materialized (
              select d.id, s.id as whose, s.number from ready r
-             join polywire_webhook.subscription s on s.number = r.subscription
+             cross join lateral (
+                 select s.id, s.number from polywire_webhook.subscription s
+                 where s.number = r.subscription and s.active and not s.stopped
+                     and s.held_until <= (select now from t) and s.id <> all ($5::text[])
+                 offset 0) s
              cross join lateral (
                  select l.id from polywire_webhook.delivery l
                  where l.state = 1 and l.subscription = r.subscription and l.due <= (select now from t)
                  order by l.due, l.id limit $4 for update skip locked) d
-             where r.subscription <= $3 and s.active and not s.stopped and s.held_until <= (select now from t)
-                 and s.id <> all ($5::text[])
+             where r.subscription <= $3
              limit $6)
          update polywire_webhook.delivery d
          set state = 2, fence = fence + 1, attempts = attempts + 1, lease_until = (select now from t) + $7
@@ -129,7 +134,7 @@ pub(super) async fn extend(
         "update polywire_webhook.delivery d
          set lease_until = coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) + $4
          from unnest($2::bigint[], $3::bigint[]) c (id, fence)
-         where d.id = c.id and d.fence = c.fence and d.state = 2 returning d.id, d.fence",
+         where d.id = c.id and d.fence = c.fence and d.state + 0 = 2 returning d.id, d.fence",
     )
     .bind(now)
     .bind(&ids)

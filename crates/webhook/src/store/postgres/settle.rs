@@ -62,6 +62,7 @@ async fn write(
         reasons.push(written.reason);
         uncounted.push(written.uncounted);
     }
+    // `+ 0`: by its number, not by the index of all that are leased.
     Ok(sqlx::query_as(
         "update polywire_webhook.delivery d
          set state = n.state, due = t.now + n.delay, finished = case when n.state > 2 then t.now end,
@@ -69,7 +70,7 @@ async fn write(
          from (select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now) t,
              unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::integer[])
              n (id, fence, state, delay, reason, uncounted)
-         where d.id = n.id and d.fence = n.fence and d.state = 2
+         where d.id = n.id and d.fence = n.fence and d.state + 0 = 2
          returning d.id, d.subscription, d.ordering, d.state",
     )
     .bind(now)
