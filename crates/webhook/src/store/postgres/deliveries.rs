@@ -63,10 +63,9 @@ pub(super) async fn attempts(pool: &PgPool, id: DeliveryId) -> Result<Vec<Attemp
 pub(super) async fn sweep(pool: &PgPool, sweep: &Sweep) -> Result<Swept, Failed> {
     let bodies = sqlx::query(
         "update polywire_webhook.delivery set body = null where id in (
-             select id from polywire_webhook.delivery where state = $1 and state > 2 and finished < $2
-                 and body is not null limit $3 for update skip locked)",
+             select id from polywire_webhook.delivery where state = 3 and body is not null and finished < $1
+                 limit $2 for update skip locked)",
     )
-    .bind(DeliveryState::Done.number())
     .bind(sweep.bodies.as_millisecond())
     .bind(count(MAX_BATCH))
     .execute(pool)

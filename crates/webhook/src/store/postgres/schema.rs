@@ -59,6 +59,7 @@ const MIGRATIONS: &[&str] = &["
     create unique index delivery_head on polywire_webhook.delivery (subscription, ordering)
         where state > 0 and state < 3 and ordering is not null;
     create index delivery_finished on polywire_webhook.delivery (state, finished) where state > 2;
+    create index delivery_full on polywire_webhook.delivery (finished) where state = 3 and body is not null;
     create index delivery_letters on polywire_webhook.delivery (subscription, sequence) where state > 3;
 
     create table polywire_webhook.attempt (

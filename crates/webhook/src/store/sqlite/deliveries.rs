@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use polywire_core::Result;
 use rusqlite::{Connection, Row, params};
 
-use super::row::{DELIVERY, delivery};
+use super::row::{DELIVERIES, DELIVERY, delivery};
 use super::writer::Failed;
 use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
 use crate::store::plan::{count, is_in, signed, time, unsigned};
@@ -14,7 +14,7 @@ use crate::store::{MAX_BATCH, Page, Sweep, Swept};
 
 pub(super) fn get(on: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Failed> {
     let mut asked = on.prepare_cached(&format!(
-        "select {DELIVERY} from delivery d join subscription s on s.number = d.subscription where d.id = ?1"
+        "select {DELIVERY} from {DELIVERIES} where d.id = ?1"
     ))?;
     let mut rows = asked.query([id.0])?;
     rows.next()?.map(delivery).transpose()
@@ -28,7 +28,7 @@ pub(super) fn list(on: &Connection, page: &Page) -> Result<Vec<Delivery>, Failed
         format!("and {}", is_in(state))
     };
     let mut asked = on.prepare_cached(&format!(
-        "select {DELIVERY} from subscription s join delivery d on d.subscription = s.number
+        "select {DELIVERY} from {DELIVERIES}
          where s.id = ?1 and d.sequence > ?2 {state} order by d.sequence limit ?3"
     ))?;
     let id = page.subscription.as_str();
@@ -55,13 +55,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, Failed> {
 }
 
 pub(super) fn sweep(on: &Connection, sweep: &Sweep) -> Result<Swept, Failed> {
-    const DONE: i16 = DeliveryState::Done.number();
-    let bodies = on
-        .prepare_cached(
-            "update delivery set body = null where id in (
-                 select id from delivery where state = ?1 and state > 2 and finished < ?2 and body is not null limit ?3)",
-        )?
-        .execute(params![DONE, sweep.bodies.as_millisecond(), count(MAX_BATCH)])?;
+    let bodies = bodies(on, sweep.bodies)?;
     let mut swept = Swept {
         bodies,
         deliveries: 0,
@@ -71,18 +65,35 @@ pub(super) fn sweep(on: &Connection, sweep: &Sweep) -> Result<Swept, Failed> {
         "delete from delivery where id in (
              select id from delivery where state = ?1 and state > 2 and finished < ?2 limit ?3)",
     )?;
-    let mut delete = |state: DeliveryState, before: Timestamp| -> Result<(), Failed> {
-        let gone = delete.execute(params![
-            state.number(),
-            before.as_millisecond(),
-            count(MAX_BATCH)
-        ])?;
+    for (state, before) in [
+        (DeliveryState::Done, sweep.done),
+        (DeliveryState::Dead, sweep.letters),
+        (DeliveryState::Parked, sweep.letters),
+    ] {
+        let limit = count(MAX_BATCH);
+        let gone = delete.execute(params![state.number(), before.as_millisecond(), limit])?;
         swept.deliveries += gone;
         swept.more |= gone == MAX_BATCH;
-        Ok(())
-    };
-    delete(DeliveryState::Done, sweep.done)?;
-    delete(DeliveryState::Dead, sweep.letters)?;
-    delete(DeliveryState::Parked, sweep.letters)?;
+    }
     Ok(swept)
+}
+
+/// Removes bodies of what was accepted, and says how many.
+fn bodies(on: &Connection, before: Timestamp) -> Result<usize, Failed> {
+    let old: Vec<i64> = on
+        .prepare_cached(
+            "select id from delivery where state = 3 and size is not null and finished < ?1 limit ?2",
+        )?
+        .query_map(
+            params![before.as_millisecond(), count(MAX_BATCH)],
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    let mut empty = on.prepare_cached("update delivery set size = null where id = ?1")?;
+    let mut remove = on.prepare_cached("delete from body where delivery = ?1")?;
+    for id in &old {
+        empty.execute([id])?;
+        remove.execute([id])?;
+    }
+    Ok(old.len())
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::writer::Failed;
 use crate::record::{DeliveryId, DeliveryState, NewDelivery, SubscriptionId};
 use crate::store::Enqueued;
-use crate::store::plan::{digest, millis, signed, unsigned};
+use crate::store::plan::{count, digest, millis, signed, unsigned};
 
 pub(super) fn enqueue(
     on: &Connection,
@@ -69,6 +69,7 @@ fn one(
     let digest = digest(new);
     let sequence = counter.last + 1;
     let number = unsigned("a sequence number", sequence)?;
+    let body = new.body.render(number);
     let headers = serde_json::to_string(&new.headers)
         .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
     let state = match &new.key {
@@ -78,7 +79,7 @@ fn one(
     let inserted = on
         .prepare_cached(
             "insert into delivery (subscription, sequence, state, due, fence, attempts, created, webhook_id, digest,
-                 message_id, interaction, version, ordering, headers, body)
+                 message_id, interaction, version, ordering, headers, size)
              values (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              on conflict (subscription, webhook_id) do nothing",
         )?
@@ -95,13 +96,16 @@ fn one(
             new.version.to_string(),
             new.key.as_deref(),
             headers,
-            new.body.render(number).as_ref(),
+            count(body.len()),
         ])?;
     if inserted == 1 {
         counter.last = sequence;
         counter.used = true;
+        let id = on.last_insert_rowid();
+        on.prepare_cached("insert into body (delivery, bytes) values (?1, ?2)")?
+            .execute(params![id, body.as_ref()])?;
         return Ok(Enqueued::New {
-            id: DeliveryId(on.last_insert_rowid()),
+            id: DeliveryId(id),
             sequence: number,
         });
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::enqueue::fence;
-use super::row::{DELIVERY, delivery};
+use super::row::{DELIVERIES, DELIVERY, delivery};
 use super::writer::Failed;
 use crate::record::{Claim, DeliveryId, Leased, SubscriptionId};
 use crate::store::plan::{count, millis, time, unsigned};
@@ -113,7 +113,7 @@ fn take(
         )?
         .execute([id, until])?;
         let mut asked = on.prepare_cached(&format!(
-            "select {DELIVERY}, d.fence from delivery d join subscription s on s.number = d.subscription where d.id = ?1"
+            "select {DELIVERY}, d.fence from {DELIVERIES} where d.id = ?1"
         ))?;
         let leased = asked.query_and_then([id], |row| leased(row, until))?.next();
         batch.deliveries.extend(leased.transpose()?);

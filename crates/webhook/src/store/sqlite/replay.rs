@@ -39,7 +39,7 @@ pub(super) fn replay(on: &Connection, replay: &Replay, now: i64) -> Result<Repla
     let found = on
         .prepare_cached(&format!(
             "select d.id, d.subscription, d.ordering from delivery d join subscription s on s.number = d.subscription
-             where d.id > ?1 and {condition} and {} and d.body is not null order by d.id limit ?2",
+             where d.id > ?1 and {condition} and {} and d.size is not null order by d.id limit ?2",
             is_in(&replay.states)
         ))?
         .query_and_then(rusqlite::params_from_iter(parameters), found)?

@@ -15,9 +15,12 @@ use crate::store::plan::{time, unsigned};
 /// What [`subscription`] reads, in its order.
 pub(super) const SUBSCRIPTION: &str = "id, revision, terms, standing";
 
-/// What [`delivery`] reads, in its order, where `d` is the delivery and `s` its subscription.
+/// What [`delivery`] reads, in its order, of [`DELIVERIES`].
 pub(super) const DELIVERY: &str = "d.id, s.id, d.sequence, d.webhook_id, d.message_id, d.interaction, d.version, \
-     d.ordering, d.headers, d.body, d.state, d.due, d.attempts, d.created, d.finished, d.reason";
+     d.ordering, d.headers, b.bytes, d.state, d.due, d.attempts, d.created, d.finished, d.reason";
+
+/// Deliveries with whose they are and their bodies.
+pub(super) const DELIVERIES: &str = "delivery d join subscription s on s.number = d.subscription left join body b on b.delivery = d.id";
 
 pub(super) fn subscription(row: &Row<'_>) -> Result<Subscription, Failed> {
     Ok(Subscription {

@@ -49,7 +49,8 @@ const MIGRATIONS: &[&str] = &["
         version text not null,
         ordering text,
         headers text not null,
-        body blob
+        -- Of the body, in bytes; null once it was swept.
+        size integer
     ) strict;
     create unique index delivery_by_webhook_id on delivery (subscription, webhook_id);
     create unique index delivery_by_sequence on delivery (subscription, sequence);
@@ -61,6 +62,14 @@ const MIGRATIONS: &[&str] = &["
         where state > 0 and state < 3 and ordering is not null;
     create index delivery_finished on delivery (state, finished) where state > 2;
     create index delivery_letters on delivery (subscription, sequence) where state > 3;
+
+    create index delivery_full on delivery (finished) where state = 3 and size is not null;
+
+    -- Apart, because a delivery's row is written again and again.
+    create table body (
+        delivery integer primary key references delivery on delete cascade,
+        bytes blob not null
+    ) strict;
 
     create table attempt (
         delivery integer not null references delivery on delete cascade,
@@ -104,6 +113,10 @@ pub(super) fn prepare(connection: &Connection, synchronous: &str) -> Result<()> 
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -super::CACHE_KIB)?;
+        // What a job may have to undo, which by default goes into a file when it gets long.
+        connection.pragma_update(None, "temp_store", "memory")?;
+        // In pages of 4 KiB: the same ones are written many times before they go from the log into the file.
+        connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
         // A log that has grown once is cut again.
         connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
         connection.set_prepared_statement_cache_capacity(64);
