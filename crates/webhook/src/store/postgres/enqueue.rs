@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use polywire_core::Error;
 use sqlx::PgConnection;
 
+use super::Failed;
 use super::rows::Rows;
-use super::{Failed, notify};
 use crate::record::{DeliveryId, NewDelivery};
 use crate::store::Enqueued;
 use crate::store::plan::{digest, unsigned};
@@ -56,8 +56,6 @@ pub(super) async fn enqueue(
     }
     let numbers = rows.insert(on, now).await?;
     give_numbers(&mut answers, new, &counters, &numbers);
-    save(on, counters.values()).await?;
-    notify(on).await?;
     Ok(answers)
 }
 
@@ -197,23 +195,4 @@ fn give_numbers(
             _ => {}
         }
     }
-}
-
-async fn save(
-    on: &mut PgConnection,
-    counters: impl Iterator<Item = &Counter>,
-) -> Result<(), Failed> {
-    let (subscriptions, lasts): (Vec<i64>, Vec<i64>) = counters
-        .map(|counter| (counter.subscription, counter.last))
-        .unzip();
-    sqlx::query(
-        "update polywire_webhook.counter c set last = n.last
-         from unnest($1::bigint[], $2::bigint[]) n (subscription, last)
-         where c.subscription = n.subscription and c.last <> n.last",
-    )
-    .bind(subscriptions)
-    .bind(lasts)
-    .execute(on)
-    .await?;
-    Ok(())
 }

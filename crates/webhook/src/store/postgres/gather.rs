@@ -13,8 +13,8 @@ use crate::record::NewDelivery;
 use crate::store::Enqueued;
 use crate::store::failure::closed;
 
-/// How many transactions are under way at once.
-const TRANSACTIONS: usize = 4;
+/// How many transactions are under way at once. More would be smaller, and wait for each other's subscriptions.
+const TRANSACTIONS: usize = 2;
 /// How many deliveries go into one, unless a single batch has more.
 const TOGETHER: usize = 256;
 /// How many batches wait before those who enqueue wait themselves.

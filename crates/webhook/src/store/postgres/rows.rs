@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use polywire_core::{Error, ErrorKind};
 use sqlx::PgConnection;
 
-use super::Failed;
 use super::enqueue::Counter;
+use super::{CHANNEL, Failed};
 use crate::record::{DeliveryState, NewDelivery};
 use crate::store::plan::{millis, unsigned};
 
@@ -58,23 +58,34 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// The numbers by subscription and sequence.
+    /// Inserts the rows, moves the counters on and tells who listens: one statement, one way to the server and back. Gives the
+    /// numbers by subscription and sequence.
     pub(super) async fn insert(
         self,
         on: &mut PgConnection,
         now: Option<i64>,
     ) -> Result<HashMap<(i64, i64), i64>, Failed> {
+        if self.subscriptions.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "insert into polywire_webhook.delivery (subscription, sequence, state, due, fence, attempts, created,
-                 webhook_id, digest, message_id, interaction, version, ordering, headers, body)
-             select n.subscription, n.sequence, n.state, t.now + n.delay, 0, 0, t.now,
-                 n.webhook_id, n.digest, n.message_id, n.interaction, n.version, n.ordering, n.headers, n.body
-             from (select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now) t,
-                 unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[])
-                 n (subscription, sequence, state, delay, webhook_id, digest, message_id,
-                     interaction, version, ordering, headers, body)
-             returning subscription, sequence, id",
+            "with kept as (
+                 insert into polywire_webhook.delivery (subscription, sequence, state, due, fence, attempts, created,
+                     webhook_id, digest, message_id, interaction, version, ordering, headers, body)
+                 select n.subscription, n.sequence, n.state, t.now + n.delay, 0, 0, t.now,
+                     n.webhook_id, n.digest, n.message_id, n.interaction, n.version, n.ordering, n.headers, n.body
+                 from (select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now) t,
+                     unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],
+                         $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[])
+                     n (subscription, sequence, state, delay, webhook_id, digest, message_id,
+                         interaction, version, ordering, headers, body)
+                 returning subscription, sequence, id),
+             counted as (
+                 update polywire_webhook.counter c set last = n.last
+                 from (select subscription, max(sequence) as last
+                     from unnest($2::bigint[], $3::bigint[]) n (subscription, sequence) group by subscription) n
+                 where c.subscription = n.subscription)
+             select k.subscription, k.sequence, k.id from kept k, (select pg_notify($14, '') offset 0) told",
         )
         .bind(now)
         .bind(self.subscriptions)
@@ -89,6 +100,7 @@ impl<'a> Rows<'a> {
         .bind(self.keys)
         .bind(self.headers)
         .bind(self.bodies)
+        .bind(CHANNEL)
         .fetch_all(on)
         .await?;
         let number = |(subscription, sequence, id)| ((subscription, sequence), id);
