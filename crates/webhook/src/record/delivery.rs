@@ -28,6 +28,7 @@ pub struct NewDelivery {
     pub subscription: SubscriptionId,
     /// `webhook-id`: names this rendering, at most [`NewDelivery::MAX_ID`] bytes. One that the subscription has already is
     /// a duplicate and not kept twice, which also is how a consumer recognises what it has seen.
+    /// Ids that grow with time are the cheapest to keep. One that is signed has no dot.
     pub webhook_id: String,
     /// The message's own id, the same in every rendering; at most [`NewDelivery::MAX_ID`] bytes.
     pub message_id: String,

@@ -66,6 +66,7 @@ macro_rules! over {
                     replays_one_a_range_and_since_a_time
                     replays_in_order_and_in_pages
                     sweeps_what_is_old
+                    finishes_what_was_asked_for
                     is_closed_and_opened_again
                 }
             }

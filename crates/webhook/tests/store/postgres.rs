@@ -126,6 +126,41 @@ async fn deliveries_are_kept_if_and_only_if_the_callers_transaction_commits() {
     assert_eq!(bounds.kind(), ErrorKind::TooLarge);
 }
 
+/// It sees the key as it was when it began, so that its delivery would wait for one that is done.
+#[tokio::test]
+async fn an_older_snapshot_is_refused_and_not_left_waiting() {
+    let database = Database::make().await;
+    let store = database.store().await;
+    let id = subscribe(&store).await;
+    store.enqueue(vec![keyed(&id, "first", "k")]).await.unwrap();
+    let first = store.lease(&ask(1)).await.unwrap().deliveries.remove(0);
+    let mut own = PgConnection::connect(&database.url).await.unwrap();
+    let mut transaction = own.begin().await.unwrap();
+    for statement in [
+        "set transaction isolation level repeatable read",
+        "select count(*) from polywire_webhook.delivery",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+    }
+    let done = Settlement {
+        claim: first.claim,
+        fate: Fate::Done,
+        attempt: None,
+    };
+    assert_eq!(store.settle(vec![done]).await.unwrap(), [true]);
+    let next = [keyed(&id, "next", "k")];
+    let error = store.enqueue_in(&mut transaction, &next).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    transaction.rollback().await.unwrap();
+    let mut transaction = own.begin().await.unwrap();
+    store.enqueue_in(&mut transaction, &next).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(store.lease(&ask(1)).await.unwrap().deliveries.len(), 1);
+}
+
 /// Leases go by the server's clock, which nobody here can turn.
 #[tokio::test]
 async fn a_worker_that_is_frozen_longer_than_its_lease_changes_nothing() {

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use polywire_core::{Error, Result};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::enqueue::enqueue;
 use super::{Failed, Now};
@@ -27,22 +28,26 @@ struct Asked {
 
 /// Who gathers; it ends with this value, after what it has taken.
 #[derive(Debug)]
-pub(super) struct Gather(Mutex<Option<mpsc::Sender<Asked>>>);
+pub(super) struct Gather {
+    asked: Mutex<Option<mpsc::Sender<Asked>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl Gather {
     pub(super) fn start(pool: &PgPool, now: &Now) -> Self {
         let (asked, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-        for _ in 0..TRANSACTIONS {
-            tokio::spawn(work(pool.clone(), now.clone(), waiting.clone()));
+        let task = |_| tokio::spawn(work(pool.clone(), now.clone(), waiting.clone()));
+        Self {
+            asked: Mutex::new(Some(asked)),
+            tasks: Mutex::new((0..TRANSACTIONS).map(task).collect()),
         }
-        Self(Mutex::new(Some(asked)))
     }
 
     /// Resolves when the deliveries are durable.
     pub(super) async fn enqueue(&self, new: Vec<NewDelivery>) -> Result<Vec<Enqueued>> {
         let (answer, answered) = oneshot::channel();
-        let asked = self.0.lock().clone().ok_or_else(closed)?;
+        let asked = self.asked.lock().clone().ok_or_else(closed)?;
         asked
             .send(Asked { new, answer })
             .await
@@ -51,9 +56,13 @@ impl Gather {
         answered.await.map_err(|_| closed())?
     }
 
-    /// Takes nothing new.
-    pub(super) fn close(&self) {
-        self.0.lock().take();
+    /// Takes nothing new, and resolves when everything taken is done.
+    pub(super) async fn close(&self) {
+        self.asked.lock().take();
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
+            let _ = task.await;
+        }
     }
 }
 

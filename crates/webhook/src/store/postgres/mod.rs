@@ -97,7 +97,8 @@ impl PostgresStore {
     ///
     /// # Behavior
     /// From here until the transaction ends, others that enqueue for the same subscriptions wait, so let it be short. It may be
-    /// at any isolation level; above `read committed` it can fail to commit for that reason, and is then to be tried again.
+    /// at any isolation level; above `read committed` this fails with `Unavailable` when somebody else was there since it began,
+    /// and the whole transaction is then to be tried again.
     ///
     /// # Errors
     /// As [`Store::enqueue`]. The transaction is then to be rolled back.
@@ -254,7 +255,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
-        self.0.gather.close();
+        self.0.gather.close().await;
         self.0.listening.stop().await;
         self.0.pool.close().await;
     }

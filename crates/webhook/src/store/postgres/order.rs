@@ -6,11 +6,16 @@ use super::Failed;
 
 /// Locks the counters of the subscriptions whose ordered deliveries are among these, until the transaction ends: nobody
 /// numbers or readies deliveries there in the meantime.
+///
+/// They are written, not only locked: a transaction above `read committed` that began earlier would else not notice, and have a
+/// new delivery wait for one that is finished already.
 pub(super) async fn lock(on: &mut PgConnection, deliveries: &[i64]) -> Result<(), Failed> {
     sqlx::query(
-        "select 1 from polywire_webhook.counter where subscription in (
-             select subscription from polywire_webhook.delivery where id = any($1) and ordering is not null)
-         order by subscription for update",
+        "with locked as (
+             select subscription from polywire_webhook.counter where subscription in (
+                 select subscription from polywire_webhook.delivery where id = any($1) and ordering is not null)
+             order by subscription for update)
+         update polywire_webhook.counter c set last = c.last from locked l where c.subscription = l.subscription",
     )
     .bind(deliveries)
     .execute(on)

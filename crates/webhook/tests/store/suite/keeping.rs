@@ -209,6 +209,30 @@ pub(crate) async fn sweeps_what_is_old(world: &World) {
     );
 }
 
+pub(crate) async fn finishes_what_was_asked_for(world: &World) {
+    let id = world.subscribe().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..50 {
+        let (store, new) = (world.store.clone(), new(&id, &format!("n{task}")));
+        tasks.spawn(async move { store.enqueue(vec![new]).await });
+    }
+    // Some have asked by now, and some have not.
+    tokio::task::yield_now().await;
+    world.store.close().await;
+    let mut kept = 0;
+    for answer in tasks.join_all().await {
+        match answer {
+            Ok(_) => kept += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Closed, "{error:?}"),
+        }
+    }
+    assert_eq!(
+        world.again().await.states(&id).await.len(),
+        kept,
+        "what was refused was not kept"
+    );
+}
+
 pub(crate) async fn is_closed_and_opened_again(world: &World) {
     let id = world.subscribe().await;
     world.fill(&id, "a", 2).await;
