@@ -12,6 +12,8 @@
 
 mod after;
 mod before;
+#[path = "../support/database.rs"]
+mod database;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -19,11 +21,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
-use polywire_test_postgres::Server;
 use polywire_webhook::record::SubscriptionId;
 use polywire_webhook::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 use rand::RngExt;
 use tokio::runtime::Runtime;
+
+use database::Database;
 
 /// Which store, for the process to be killed: an URL, or a file.
 const STORE: &str = "POLYWIRE_TEST_CRASH_STORE";
@@ -46,8 +49,8 @@ fn main() {
             Ok(())
         }),
         Trial::test("a_killed_process_loses_nothing_in_postgres", || {
-            let server = Server::start().map_err(|error| error.to_string())?;
-            lives(&server.url("postgres"));
+            let database = Runtime::new()?.block_on(Database::make());
+            lives(&database.url);
             Ok(())
         }),
     ];
@@ -112,7 +115,7 @@ fn live(store: &str, subscription: &SubscriptionId, life: usize, lines: usize, s
 }
 
 async fn open(store: &str) -> Arc<dyn Store> {
-    if store.starts_with("postgres://") {
+    if store.starts_with("postgres") {
         Arc::new(
             PostgresStore::open(PostgresOptions::new(store))
                 .await

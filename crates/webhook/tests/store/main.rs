@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../support/database.rs"]
+mod database;
 mod postgres;
 mod sqlite;
 mod suite;

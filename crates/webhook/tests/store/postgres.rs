@@ -1,51 +1,20 @@
-//! What only a database does. `POLYWIRE_TEST_POSTGRES_URL` names a server; without it a private one is started.
+//! What only a database does.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use polywire_core::ErrorKind;
-use polywire_test_postgres::Server;
 use polywire_webhook::ManualClock;
 use polywire_webhook::record::{Fate, Settlement, SubscriptionId};
 use polywire_webhook::store::{Enqueued, LeaseAsk, PostgresOptions, PostgresStore, Store};
-use rand::RngExt;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
+use crate::database::Database;
 use crate::world::{Reopen, SOON, World, ask, keyed, new, terms};
 
-const GIVEN: &str = "POLYWIRE_TEST_POSTGRES_URL";
-
-/// The private server, which ends with this process.
-static SERVER: OnceLock<Server> = OnceLock::new();
-
-/// A database of its own.
-pub(crate) struct Database {
-    url: String,
-}
-
 impl Database {
-    pub(crate) async fn make() -> Self {
-        let name = format!("polywire_test_{:016x}", rand::rng().random::<u64>());
-        let (root, url) = match std::env::var(GIVEN).ok().filter(|url| !url.is_empty()) {
-            Some(given) => {
-                let mut url = url::Url::parse(&given).expect(GIVEN);
-                url.set_path(&name);
-                (given, url.to_string())
-            }
-            None => {
-                let server = || SERVER.get_or_init(|| Server::start().expect("a private server"));
-                let server = tokio::task::spawn_blocking(server).await.unwrap();
-                (server.url("postgres"), server.url(&name))
-            }
-        };
-        let mut root = PgConnection::connect(&root).await.expect("the server");
-        let make = format!("create database {name}");
-        sqlx::query(&make).execute(&mut root).await.unwrap();
-        Self { url }
-    }
-
     async fn store(&self) -> PostgresStore {
         PostgresStore::open(PostgresOptions::new(&self.url))
             .await
