@@ -16,7 +16,7 @@ const TESTKIT: &str = "polywire-testkit";
 const FACADE: &str = "polywire";
 
 /// A transport is named in one place, here; the facade may use each of them and nobody else any.
-const TRANSPORTS: &[&str] = &["polywire-amqp", "polywire-http"];
+const TRANSPORTS: &[&str] = &["polywire-amqp", "polywire-http", "polywire-webhook"];
 
 #[derive(Deserialize)]
 struct Metadata {

@@ -15,6 +15,7 @@ mod compose;
 mod debian;
 pub mod demo;
 pub mod interop;
+mod postgres;
 mod prose;
 mod readme;
 mod suites;

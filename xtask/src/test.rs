@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::command::{announce, cargo};
-use crate::{Result, arrows, broker, compose, interop, prose, readme, suites};
+use crate::{Result, arrows, broker, compose, interop, postgres, prose, readme, suites};
 
 /// What to test.
 #[derive(Clone, Debug, Args)]
@@ -37,6 +37,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     let mut everything = cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     everything.env(suites::VARIABLE, suites::file());
     interop::prepare()?;
+    postgres::prepare()?;
     let broker = broker::for_tests()?;
     println!("broker: {}", broker.origin);
     everything.env(broker::VARIABLE, broker.url());

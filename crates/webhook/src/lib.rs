@@ -1,0 +1,27 @@
+//! The webhook transport of Polywire: asynchronous delivery between parties who do not trust each other.
+//!
+//! Its parts, each usable by itself:
+//!
+//! - [`signature`]: Standard Webhooks signatures, at both ends.
+//! - [`guard`]: which addresses deliveries may go to.
+//! - [`schedule`]: when to try again, and how much an endpoint is given.
+//! - [`record`]: subscriptions and deliveries.
+//! - [`store`]: where they are kept, durably.
+//!
+//! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
+//! [`Store::lease`](store::Store::lease), admitted by its [`Endpoint`](schedule::Endpoint), signed, sent through a
+//! [`GuardedConnector`](guard::GuardedConnector), judged by what the answer [means](schedule::Answer::meaning), and settled with
+//! a [`Fate`](record::Fate). A worker that dies in between loses its claim, and another one takes over.
+//!
+//! The large dependencies and why: `rusqlite` brings SQLite itself, so that one machine needs no server; `sqlx`, for PostgreSQL
+//! alone and without its macros, lets deliveries be a part of the application's own transaction. It stays at 0.8 for as long as
+//! 0.9 asks for a later compiler than this workspace does.
+
+mod clock;
+pub mod guard;
+pub mod record;
+pub mod schedule;
+pub mod signature;
+pub mod store;
+
+pub use clock::{Clock, ManualClock, SystemClock};

@@ -1,0 +1,92 @@
+//! How a database is reached.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polywire_core::config::redact_url_passwords;
+use polywire_core::{Error, ErrorKind, Result};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use crate::clock::Clock;
+
+/// How a database is reached. Its `Debug` shows no password.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    url: String,
+    connections: u32,
+    patience: Duration,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl PostgresOptions {
+    /// A database by its URL, `postgres://user:password@host:5432/database?sslmode=verify-full`, with 8 connections at most.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connections: 8,
+            patience: Duration::from_secs(10),
+            clock: None,
+        }
+    }
+
+    /// The same with so many connections at most, 2 or more: one of them listens.
+    #[must_use]
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections.max(2);
+        self
+    }
+
+    /// The same with another bound for how long a connection is waited for; 10 s by default.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same with another clock than the server's, for tests: every process must then have the same.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    pub(super) fn connect(self) -> Result<(PgPool, Option<Arc<dyn Clock>>)> {
+        let wrong = |why: &dyn fmt::Display| {
+            let text = format!(
+                "{:?} is no URL of a PostgreSQL database: {why}; write one like \"postgres://user@localhost/webhooks\"",
+                redact_url_passwords(&self.url)
+            );
+            Error::new(ErrorKind::Config, text)
+        };
+        // The library takes any scheme.
+        if !["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.url.starts_with(scheme))
+        {
+            return Err(wrong(
+                &"it begins with neither postgres:// nor postgresql://",
+            ));
+        }
+        let options: PgConnectOptions = self
+            .url
+            .parse()
+            .map_err(|error: sqlx::Error| wrong(&error))?;
+        let pool = PgPoolOptions::new()
+            .max_connections(self.connections)
+            .acquire_timeout(self.patience)
+            .connect_lazy_with(options.application_name("polywire-webhook"));
+        Ok((pool, self.clock))
+    }
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("url", &redact_url_passwords(&self.url))
+            .field("connections", &self.connections)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}

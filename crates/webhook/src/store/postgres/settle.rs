@@ -1,0 +1,117 @@
+//! What came of leases.
+
+use std::collections::HashSet;
+
+use sqlx::PgConnection;
+
+use super::order::{lock, promote};
+use super::{Failed, notify};
+use crate::record::Settlement;
+use crate::store::plan::{millis, shortened, signed, written};
+
+/// Which were carried out, and whether deliveries became ready by it.
+pub(super) async fn settle(
+    on: &mut PgConnection,
+    settlements: &[Settlement],
+    now: Option<i64>,
+) -> Result<(Vec<bool>, bool), Failed> {
+    let ids: Vec<i64> = settlements
+        .iter()
+        .map(|settlement| settlement.claim.id.0)
+        .collect();
+    lock(on, &ids).await?;
+    let settled = write(on, settlements, now).await?;
+    let done: HashSet<i64> = settled.iter().map(|row| row.0).collect();
+    note(
+        on,
+        settlements
+            .iter()
+            .filter(|settlement| done.contains(&settlement.claim.id.0)),
+    )
+    .await?;
+    let (subscriptions, keys) = settled
+        .into_iter()
+        .filter(|(_, _, _, state)| *state > 2)
+        .filter_map(|(_, subscription, key, _)| Some((subscription, key?)))
+        .unzip();
+    let promoted = promote(on, subscriptions, keys).await?;
+    let readied = promoted
+        || settlements.iter().any(|settlement| {
+            let written = written(settlement);
+            !written.state.is_finished() && written.delay == 0
+        });
+    if readied {
+        notify(on).await?;
+    }
+    Ok((ids.iter().map(|id| done.contains(id)).collect(), readied))
+}
+
+async fn write(
+    on: &mut PgConnection,
+    settlements: &[Settlement],
+    now: Option<i64>,
+) -> Result<Vec<(i64, i64, Option<String>, i16)>, Failed> {
+    let (mut ids, mut fences, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut delays, mut reasons, mut uncounted) = (Vec::new(), Vec::new(), Vec::new());
+    for settlement in settlements {
+        let written = written(settlement);
+        ids.push(settlement.claim.id.0);
+        fences.push(signed(settlement.claim.fence));
+        states.push(written.state.number());
+        delays.push(written.delay);
+        reasons.push(written.reason);
+        uncounted.push(written.uncounted);
+    }
+    // `+ 0`: by its number, not by the index of all that are leased.
+    Ok(sqlx::query_as(
+        "update polywire_webhook.delivery d
+         set state = n.state, due = t.now + n.delay, finished = case when n.state > 2 then t.now end,
+             reason = n.reason, attempts = d.attempts - n.uncounted, lease_until = null
+         from (select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now) t,
+             unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::integer[])
+             n (id, fence, state, delay, reason, uncounted)
+         where d.id = n.id and d.fence = n.fence and d.state + 0 = 2
+         returning d.id, d.subscription, d.ordering, d.state",
+    )
+    .bind(now)
+    .bind(ids)
+    .bind(fences)
+    .bind(states)
+    .bind(delays)
+    .bind(reasons)
+    .bind(uncounted)
+    .fetch_all(on)
+    .await?)
+}
+
+async fn note(
+    on: &mut PgConnection,
+    settled: impl Iterator<Item = &Settlement>,
+) -> Result<(), Failed> {
+    let (mut ids, mut fences, mut ats) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tooks, mut outcomes) = (Vec::new(), Vec::new());
+    for settlement in settled {
+        if let Some(attempt) = &settlement.attempt {
+            ids.push(settlement.claim.id.0);
+            fences.push(signed(settlement.claim.fence));
+            ats.push(attempt.at.as_millisecond());
+            tooks.push(millis(attempt.took));
+            outcomes.push(shortened(&attempt.outcome));
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into polywire_webhook.attempt (delivery, number, at, took, outcome)
+         select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
+    )
+    .bind(ids)
+    .bind(fences)
+    .bind(ats)
+    .bind(tooks)
+    .bind(outcomes)
+    .execute(on)
+    .await?;
+    Ok(())
+}

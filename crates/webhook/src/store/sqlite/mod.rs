@@ -1,0 +1,250 @@
+//! One file, through SQLite: the default for one machine.
+//!
+//! One thread writes and one reads. The writing one commits together what was asked for while the last commit waited for the
+//! disk; with [`Durability::Full`] an answer means that it is on the disk. Several processes may use one file.
+
+mod deliveries;
+mod enqueue;
+mod lease;
+mod options;
+mod replay;
+mod row;
+mod schema;
+mod settle;
+mod subscriptions;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use polywire_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, ErrorCode};
+
+use super::wakes::Waker;
+use super::{
+    Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Store, Subscriptions, Sweep, Swept,
+    Updated, Wakes, check,
+};
+use crate::clock::Clock;
+use crate::record::{
+    Attempt, Claim, Delivery, DeliveryId, NewDelivery, Settlement, Subscription, SubscriptionId,
+    Terms,
+};
+use crate::schedule::Standing;
+use lease::Turn;
+pub use options::{Durability, SqliteOptions};
+use writer::{Failed, Thread};
+
+/// How long another process's transaction is waited for.
+const BUSY: Duration = Duration::from_secs(10);
+/// How much of the file each connection keeps in memory.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// A store in one file. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct SqliteStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writing: Thread,
+    reading: Thread,
+    clock: Arc<dyn Clock>,
+    waker: Waker,
+    turn: Turn,
+}
+
+impl SqliteStore {
+    /// Opens a file, and brings it to this version.
+    ///
+    /// # Errors
+    /// `Config` when the file was made by a later version or cannot have a write-ahead log, `Unavailable` when it cannot be
+    /// opened, `Integrity` when it is no file of SQLite.
+    pub async fn open(options: SqliteOptions) -> Result<Self> {
+        let clock = options.clock.clone();
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut writing = options.connect()?;
+            schema::migrate(&mut writing)?;
+            let reading = options.connect()?;
+            Ok::<_, Error>((writing, reading))
+        });
+        let (writing, reading) = opened.await.map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("opening the webhook store: {error}"),
+            )
+        })??;
+        Ok(Self(Arc::new(Inner {
+            writing: Thread::writing(writing)?,
+            reading: Thread::reading(reading)?,
+            clock,
+            waker: Waker::new(),
+            turn: Turn::default(),
+        })))
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.now().as_millisecond()
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce(&Connection) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        self.0.writing.run(what, job).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce(&Connection) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T> {
+        self.0.reading.run(what, job).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn create(&self, id: &SubscriptionId, terms: Terms) -> Result<Subscription> {
+        check::terms(&terms)?;
+        let id = id.clone();
+        self.write("create", move |on| subscriptions::create(on, id, terms))
+            .await
+    }
+
+    async fn update(&self, id: &SubscriptionId, revision: u64, terms: Terms) -> Result<Updated> {
+        check::terms(&terms)?;
+        let id = id.clone();
+        let job = move |on: &Connection| subscriptions::update(on, &id, revision, &terms);
+        let updated = self.write("update", job).await?;
+        self.0.waker.wake();
+        Ok(updated)
+    }
+
+    async fn stand(&self, id: &SubscriptionId, standing: &Standing) -> Result<bool> {
+        let (id, standing) = (id.clone(), standing.clone());
+        let stood = self
+            .write("stand", move |on| subscriptions::stand(on, &id, &standing))
+            .await?;
+        self.0.waker.wake();
+        Ok(stood)
+    }
+
+    async fn subscription(&self, id: &SubscriptionId) -> Result<Option<Subscription>> {
+        let id = id.clone();
+        self.read("read", move |on| subscriptions::get(on, &id))
+            .await
+    }
+
+    async fn subscriptions(&self, ask: &Subscriptions) -> Result<Vec<Subscription>> {
+        check::subscriptions(ask)?;
+        let ask = ask.clone();
+        self.read("list", move |on| subscriptions::list(on, &ask))
+            .await
+    }
+
+    async fn remove(&self, id: &SubscriptionId) -> Result<bool> {
+        let id = id.clone();
+        self.write("remove", move |on| subscriptions::remove(on, &id))
+            .await
+    }
+
+    async fn enqueue(&self, new: Vec<NewDelivery>) -> Result<Vec<Enqueued>> {
+        check::new(&new)?;
+        let now = self.now();
+        let enqueued = self
+            .write("enqueue", move |on| enqueue::enqueue(on, &new, now))
+            .await?;
+        self.0.waker.wake();
+        Ok(enqueued)
+    }
+
+    async fn lease(&self, ask: &LeaseAsk) -> Result<LeasedBatch> {
+        check::lease(ask)?;
+        let (ask, now, turn) = (ask.clone(), self.now(), self.0.turn.clone());
+        self.write("lease", move |on| lease::lease(on, &ask, &turn, now))
+            .await
+    }
+
+    async fn extend(&self, claims: &[Claim], lease: Duration) -> Result<Vec<bool>> {
+        check::batch("claims in one batch", claims.len())?;
+        check::duration(lease)?;
+        let (claims, now) = (claims.to_vec(), self.now());
+        self.write("extend", move |on| lease::extend(on, &claims, lease, now))
+            .await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<bool>> {
+        check::settlements(&settlements)?;
+        let now = self.now();
+        let job = move |on: &Connection| settle::settle(on, &settlements, now);
+        let (settled, readied) = self.write("settle", job).await?;
+        if readied {
+            self.0.waker.wake();
+        }
+        Ok(settled)
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {
+        self.read("read", move |on| deliveries::get(on, id)).await
+    }
+
+    async fn deliveries(&self, page: &Page) -> Result<Vec<Delivery>> {
+        check::page(page)?;
+        let page = page.clone();
+        self.read("list", move |on| deliveries::list(on, &page))
+            .await
+    }
+
+    async fn attempts(&self, id: DeliveryId) -> Result<Vec<Attempt>> {
+        self.read("read", move |on| deliveries::attempts(on, id))
+            .await
+    }
+
+    async fn replay(&self, replay: &Replay) -> Result<Replayed> {
+        check::replay(replay)?;
+        let (replay, now) = (replay.clone(), self.now());
+        let replayed = self
+            .write("replay", move |on| replay::replay(on, &replay, now))
+            .await?;
+        self.0.waker.wake();
+        Ok(replayed)
+    }
+
+    async fn sweep(&self, sweep: &Sweep) -> Result<Swept> {
+        let sweep = *sweep;
+        self.write("sweep", move |on| deliveries::sweep(on, &sweep))
+            .await
+    }
+
+    fn wakes(&self) -> Wakes {
+        self.0.waker.wakes()
+    }
+
+    async fn close(&self) {
+        self.0.writing.close().await;
+        self.0.reading.close().await;
+    }
+}
+
+/// An error of the library, in the words of the core.
+fn failed(what: &str, error: &rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
+            ErrorKind::Integrity
+        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::PermissionDenied,
+        ) => ErrorKind::Unavailable,
+        Some(_) => ErrorKind::Internal,
+        None => ErrorKind::Integrity,
+    };
+    Error::new(kind, format!("{what} in the webhook store: {error}"))
+}

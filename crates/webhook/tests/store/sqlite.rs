@@ -1,0 +1,92 @@
+//! What only a file does.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use polywire_core::ErrorKind;
+use polywire_webhook::ManualClock;
+use polywire_webhook::record::SubscriptionId;
+use polywire_webhook::store::{SqliteOptions, SqliteStore, Store};
+use tempfile::TempDir;
+
+use crate::world::{Reopen, World, terms};
+
+/// A file in a folder of its own.
+struct File(TempDir);
+
+#[async_trait]
+impl Reopen for File {
+    async fn open(&self, clock: ManualClock) -> Arc<dyn Store> {
+        let options = SqliteOptions::new(self.0.path().join("webhooks.db")).clock(clock);
+        Arc::new(SqliteStore::open(options).await.unwrap())
+    }
+}
+
+pub(crate) async fn world() -> World {
+    World::new(File(tempfile::tempdir().unwrap())).await
+}
+
+#[tokio::test]
+async fn what_is_no_file_of_ours_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text");
+    std::fs::write(
+        &path,
+        "no database, however long this text may become".repeat(100),
+    )
+    .unwrap();
+    let error = SqliteStore::open(SqliteOptions::new(&path))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert_eq!(
+        error.to_string(),
+        "open in the webhook store: file is not a database"
+    );
+
+    let error = SqliteStore::open(SqliteOptions::new(folder.path().join("no/such/folder")))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(
+        error
+            .to_string()
+            .starts_with("the webhook store's file cannot be opened: "),
+        "{error}"
+    );
+
+    let path = folder.path().join("later");
+    let later = rusqlite::Connection::open(&path).unwrap();
+    later.pragma_update(None, "user_version", 99).unwrap();
+    drop(later);
+    let error = SqliteStore::open(SqliteOptions::new(&path))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(
+        error.to_string(),
+        "the webhook store has schema 99: this version knows up to 1; use the version that made it, or a later one"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(folder.path().join("webhooks.db")))
+        .await
+        .unwrap();
+    store
+        .create(&SubscriptionId::random(), terms("acme", "orders"))
+        .await
+        .unwrap();
+    let mut files = 0;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        files += 1;
+    }
+    assert_eq!(files, 3, "the file, its log and the log's index");
+}

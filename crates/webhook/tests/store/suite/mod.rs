@@ -1,0 +1,9 @@
+//! What every store does.
+
+pub(crate) mod enqueueing;
+pub(crate) mod keeping;
+pub(crate) mod leasing;
+pub(crate) mod model;
+pub(crate) mod settling;
+pub(crate) mod sharing;
+pub(crate) mod subscriptions;
