@@ -36,6 +36,60 @@ const PREFETCH: u16 = 64;
 const KEY: &str = "v1.placed";
 const REPLIES: &str = "amq.rabbitmq.reply-to";
 
+/// What an event, a request and its reply say in headers with Polywire; here it stands for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Headers {
+    /// None: nothing but the content type.
+    None,
+    /// As many and as long as Polywire's.
+    Same,
+}
+
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const ID: &str = "0198f0a2b3c4d5e6f708192a3b4c5d6e";
+
+const EVENT: &[(&str, &str)] = &[
+    ("contract", "orders"),
+    ("contract-version", "1.4.0"),
+    ("contract-digest", DIGEST),
+    ("contract-instance", "orders-0123456789"),
+    ("cloudEvents_specversion", "1.0"),
+    ("cloudEvents_id", ID),
+    ("cloudEvents_source", "/orders"),
+    ("cloudEvents_type", "orders.v1.placed"),
+    ("cloudEvents_traceparent", TRACE),
+];
+const REQUEST: &[(&str, &str)] = &[
+    ("contract", "orders"),
+    ("contract-require", "^1.4"),
+    ("contract-digest", DIGEST),
+    ("traceparent", TRACE),
+];
+const REPLY: &[(&str, &str)] = &[
+    ("contract", "orders"),
+    ("contract-version", "1.4.0"),
+    ("contract-offer", "1.4.0"),
+    ("contract-digest", DIGEST),
+    ("contract-instance", "orders-0123456789"),
+];
+
+impl Headers {
+    fn on(self, properties: BasicProperties, texts: &[(&str, &str)]) -> BasicProperties {
+        if self == Self::None {
+            return properties;
+        }
+        let mut table = FieldTable::default();
+        for (key, value) in texts {
+            table.insert((*key).into(), AMQPValue::LongString((*value).into()));
+        }
+        properties
+            .with_headers(table)
+            .with_type("placed".into())
+            .with_message_id(ID.into())
+    }
+}
+
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Vec<u8>>>>>;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -43,6 +97,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 pub(super) struct Bare {
     order: Order,
     acks: Acks,
+    headers: Headers,
     events: ShortString,
     requests: ShortString,
     publishing: Channel,
@@ -59,6 +114,7 @@ impl Bare {
         url: &str,
         queue_type: QueueType,
         acks: Acks,
+        headers: Headers,
         order: Order,
     ) -> Result<Self> {
         let connect = || Connection::connect(url, ConnectionProperties::default());
@@ -68,7 +124,9 @@ impl Bare {
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
         let name = |what: &str| {
-            ShortString::from(format!("bare.{what}.{queue_type:?}.{acks:?}").to_lowercase())
+            ShortString::from(
+                format!("bare.{what}.{queue_type:?}.{acks:?}.{headers:?}").to_lowercase(),
+            )
         };
         let (events, requests) = (name("events"), name("requests"));
         declare(&publishing, &events, queue_type).await?;
@@ -92,13 +150,14 @@ impl Bare {
             .await?;
         // As with Polywire, what a caller waits for is never on disk.
         declare(&publishing, &requests, QueueType::Classic).await?;
-        serve(consuming.create_channel().await?, requests.clone()).await?;
+        serve(consuming.create_channel().await?, requests.clone(), headers).await?;
         let calling = connection.create_channel().await?;
         let waiting = Waiting::default();
         collect(&calling, waiting.clone()).await?;
         Ok(Self {
             order,
             acks,
+            headers,
             events,
             requests,
             publishing,
@@ -148,7 +207,7 @@ fn json() -> BasicProperties {
 }
 
 /// Answers each request in a task of its own.
-async fn serve(channel: Channel, requests: ShortString) -> Result<()> {
+async fn serve(channel: Channel, requests: ShortString, headers: Headers) -> Result<()> {
     let options = BasicConsumeOptions {
         no_ack: true,
         ..BasicConsumeOptions::default()
@@ -159,18 +218,19 @@ async fn serve(channel: Channel, requests: ShortString) -> Result<()> {
     tokio::spawn(async move {
         while let Some(Ok(request)) = consumer.next().await {
             let channel = channel.clone();
-            tokio::spawn(async move { answer(&channel, &request).await });
+            tokio::spawn(async move { answer(&channel, &request, headers).await });
         }
     });
     Ok(())
 }
 
-async fn answer(channel: &Channel, request: &Delivery) -> Result<()> {
+async fn answer(channel: &Channel, request: &Delivery, headers: Headers) -> Result<()> {
     let order: Order = serde_json::from_slice(&request.data)?;
     let body = serde_json::to_vec(&order.quote())?;
     let to = request.properties.reply_to().clone().ok_or("no reply_to")?;
     let id = request.properties.correlation_id().clone();
-    let properties = json().with_correlation_id(id.ok_or("no correlation_id")?);
+    let properties = headers.on(json(), REPLY);
+    let properties = properties.with_correlation_id(id.ok_or("no correlation_id")?);
     let options = BasicPublishOptions::default();
     channel
         .basic_publish(ShortString::default(), to, options, &body, properties)
@@ -211,7 +271,7 @@ impl Party for Bare {
 
     async fn publish(&self) -> Result<()> {
         let body = serde_json::to_vec(&self.order)?;
-        let properties = json().with_delivery_mode(2);
+        let properties = self.headers.on(json(), EVENT).with_delivery_mode(2);
         let confirm = self
             .publishing
             .basic_publish(
@@ -266,7 +326,9 @@ impl Party for Bare {
         let (waiter, reply) = oneshot::channel();
         self.waiting.lock().insert(id, waiter);
         let body = serde_json::to_vec(&self.order)?;
-        let properties = json()
+        let properties = self
+            .headers
+            .on(json(), REQUEST)
             .with_reply_to(REPLIES.into())
             .with_correlation_id(id.to_string().into());
         self.calling

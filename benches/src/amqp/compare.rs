@@ -5,7 +5,7 @@ use std::error::Error;
 use polywire_amqp::BrokerUrl;
 
 use super::QueueType;
-use super::bare::{Acks, Bare};
+use super::bare::{Acks, Bare, Headers};
 use super::polywire::Polywire;
 use super::work::{Amount, Sample, turn};
 use crate::payload::Order;
@@ -17,13 +17,20 @@ pub enum Contender {
     BareEach,
     /// lapin, deliveries acked by fifties.
     BareFifties,
+    /// The same, with headers as Polywire's: what it would take to say as much by hand.
+    BareHeaders,
     /// Polywire.
     Polywire,
 }
 
 impl Contender {
     /// All of them; what the others are compared with comes first.
-    pub const ALL: [Self; 3] = [Self::BareFifties, Self::BareEach, Self::Polywire];
+    pub const ALL: [Self; 4] = [
+        Self::BareFifties,
+        Self::BareEach,
+        Self::BareHeaders,
+        Self::Polywire,
+    ];
 
     /// The name in tables.
     #[must_use]
@@ -31,6 +38,7 @@ impl Contender {
         match self {
             Self::BareEach => "lapin, acks each",
             Self::BareFifties => "lapin, acks by fifties",
+            Self::BareHeaders => "lapin, the same headers",
             Self::Polywire => "polywire",
         }
     }
@@ -79,12 +87,14 @@ pub async fn compare(
     let mut cases = Vec::new();
     for queue_type in [QueueType::Classic, QueueType::Quorum] {
         progress(queue_type);
-        let bare = async |acks| {
-            Bare::start(url, queue_type, acks, order())
+        let bare = async |acks, headers| {
+            Bare::start(url, queue_type, acks, headers, order())
                 .await
                 .map_err(|error| error.to_string())
         };
-        let (each, fifties) = (bare(Acks::Each).await?, bare(Acks::Fifties).await?);
+        let each = bare(Acks::Each, Headers::None).await?;
+        let fifties = bare(Acks::Fifties, Headers::None).await?;
+        let headers = bare(Acks::Fifties, Headers::Same).await?;
         let polywire = Polywire::start(&parsed, queue_type, order()).await?;
         let mut samples: Vec<_> = Contender::ALL.map(|one| (one, Vec::new())).into();
         // One more, which does not count: queues, channels and caches are new in the first.
@@ -93,6 +103,7 @@ pub async fn compare(
                 let sample = match contender {
                     Contender::BareEach => turn(&each, amount).await?,
                     Contender::BareFifties => turn(&fifties, amount).await?,
+                    Contender::BareHeaders => turn(&headers, amount).await?,
                     Contender::Polywire => turn(&polywire, amount).await?,
                 };
                 if round > 0 {
