@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use polywire_core::contract::{Requirement, Retry};
-use polywire_core::{Channel, ErrorKind, Policy, Session};
+use polywire_core::{CallError, Channel, ErrorKind, Policy, Session};
 use polywire_http::HttpConfig;
 use support::*;
 use tokio::net::{TcpListener, TcpStream};
@@ -268,4 +268,51 @@ async fn answers_beyond_the_bound_are_not_read() {
             .ends_with("at most 1000 are taken; raise max_payload"),
         "{error}"
     );
+}
+
+/// Whoever connects while a provider starts is refused by nobody or answered: never told that the contract is unknown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_provider_that_starts_is_never_half_there() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    drop(taken);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let stopped = stopped.clone();
+            tokio::spawn(async move {
+                let session = session(address, "1.4.0", "^1.4").await;
+                let mut answered = 0;
+                while !*stopped.borrow() {
+                    match session
+                        .request::<_, Quote, OrdersError>(QUOTE, &quote("item"))
+                        .await
+                    {
+                        Ok(_) => answered += 1,
+                        Err(CallError::Wire(error)) => {
+                            let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
+                            assert!(kinds.contains(&error.kind()), "{error:?}");
+                            tokio::task::yield_now().await;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    let config = HttpConfig {
+        listen: Some(address),
+        ..HttpConfig::default()
+    };
+    for _ in 0..30 {
+        let served = serve_with("1.4.0", config.clone()).await;
+        served.seen.until(&served.seen.calls, 20).await;
+        served.channel.drain().await.unwrap();
+        served.channel.close().await.unwrap();
+    }
+    stop.send_replace(true);
+    for caller in callers {
+        assert!(caller.await.unwrap() > 0);
+    }
 }

@@ -25,7 +25,7 @@ use crate::config::{HttpConfig, Protocol};
 use crate::tls::TlsConfig;
 pub(crate) use documents::Offers;
 pub(crate) use listener::Busy;
-use listener::Listener;
+use listener::{Bound, Listener};
 use members::Members;
 use table::{Served, Streams, Table};
 
@@ -186,7 +186,7 @@ impl Provider {
             ));
         }
         let merged = self.merged.load(Ordering::Acquire);
-        if state.listener.is_none() && (self.listen.is_some() || !merged) {
+        let bound = if state.listener.is_none() && (self.listen.is_some() || !merged) {
             let Some(listen) = self.listen else {
                 return Err(Error::new(
                     ErrorKind::Config,
@@ -199,11 +199,17 @@ impl Provider {
                 .map(|tls| tls.server(self.protocol))
                 .transpose()?
                 .map(Into::into);
-            state.listener =
-                Some(Listener::start(self.server.clone(), listen, self.protocol, tls).await?);
-        }
+            Some((Bound::bind(listen).await?, tls))
+        } else {
+            None
+        };
         let workers = self.server.exchange.work(&service)?;
         self.server.table.rcu(|table| table.with(&served));
+        // Last, so that nobody who connects finds the contract missing.
+        if let Some((bound, tls)) = bound {
+            let server = self.server.clone();
+            state.listener = Some(Listener::start(server, bound, self.protocol, tls));
+        }
         let old = state
             .workers
             .iter()

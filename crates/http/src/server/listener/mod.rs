@@ -38,24 +38,17 @@ pub(super) struct Listener {
     stop: CancellationToken,
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        self.connections.finish();
-    }
+/// An address that is taken; who connects waits until something listens.
+#[derive(Debug)]
+pub(super) struct Bound {
+    socket: TcpListener,
+    address: SocketAddr,
 }
 
-impl Listener {
-    /// Binds and begins to accept.
-    ///
+impl Bound {
     /// # Errors
     /// `Config` naming the address when it cannot be bound.
-    pub(super) async fn start(
-        server: Arc<Server>,
-        at: SocketAddr,
-        protocol: Protocol,
-        tls: Option<TlsAcceptor>,
-    ) -> Result<Self> {
+    pub(super) async fn bind(at: SocketAddr) -> Result<Self> {
         let cannot = |error: io::Error| {
             Error::new(
                 ErrorKind::Config,
@@ -65,6 +58,26 @@ impl Listener {
         };
         let socket = TcpListener::bind(at).await.map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
+        Ok(Self { socket, address })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.connections.finish();
+    }
+}
+
+impl Listener {
+    /// Begins to accept.
+    pub(super) fn start(
+        server: Arc<Server>,
+        bound: Bound,
+        protocol: Protocol,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
+        let Bound { socket, address } = bound;
         let (stop, connections) = (CancellationToken::new(), Arc::new(Connections::default()));
         let protocols = Arc::new(Protocols::new(&server.limits, protocol));
         tokio::spawn(watch::look_after(
@@ -82,12 +95,12 @@ impl Listener {
             stop.clone(),
         ));
         tracing::info!(%address, "listening");
-        Ok(Self {
+        Self {
             address,
             connections,
             accepting,
             stop,
-        })
+        }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
