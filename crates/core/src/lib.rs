@@ -12,6 +12,7 @@ mod auth;
 mod capability;
 mod channel;
 mod client;
+pub mod cloudevent;
 pub mod codec;
 pub mod config;
 mod context;

@@ -5,6 +5,7 @@ mod channel;
 mod client;
 mod config;
 mod error;
+mod extension;
 mod lifecycle;
 mod router;
 mod server;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use channel::HttpChannel;
 pub use config::{HttpConfig, Protocol};
+pub use extension::Extension;
 pub use tls::TlsConfig;
 pub use transport::{HttpFactory, HttpTransport};
 pub use url::BaseUrl;

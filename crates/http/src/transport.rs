@@ -5,13 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
 use parking_lot::Mutex;
 use polywire_core::config::Section;
-use polywire_core::{Capability, Channel, Environment, Result, Transport, TransportFactory};
+use polywire_core::{
+    Capability, Channel, Environment, Error, ErrorKind, Result, Transport, TransportFactory,
+};
 
 use crate::channel::HttpChannel;
 use crate::client::Client;
 use crate::config::HttpConfig;
+use crate::extension::Extension;
 use crate::server::Provider;
 
 /// Makes HTTP transports.
@@ -52,8 +57,18 @@ impl HttpTransport {
         Ok(Self::of(config))
     }
 
+    /// A transport of checked settings, on whose listener an extension answers.
+    #[must_use]
+    pub fn with_extension(config: HttpConfig, extension: Arc<dyn Extension>) -> Self {
+        Self::make(config, Some(extension))
+    }
+
     fn of(config: HttpConfig) -> Self {
-        let provider = Arc::new(Provider::new(&config));
+        Self::make(config, None)
+    }
+
+    fn make(config: HttpConfig, extension: Option<Arc<dyn Extension>>) -> Self {
+        let provider = Arc::new(Provider::new(&config, extension));
         Self {
             config,
             provider,
@@ -93,6 +108,36 @@ impl HttpTransport {
     /// Whether callers from beyond this machine are encrypted and authenticated is then the application's concern.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> axum::Router<S> {
         crate::router::router(self.provider.merge())
+    }
+
+    /// Listens before anything is served.
+    ///
+    /// # Errors
+    /// `Config` naming the address when it cannot be listened on.
+    pub async fn listen(&self) -> Result<()> {
+        self.provider.listen().await
+    }
+
+    /// Sends a request to the first of the configured URLs that can be connected to, and reads its answer, of which at most
+    /// `max_payload` bytes are taken. A token in `authorization` goes nowhere unencrypted beyond this machine unless
+    /// `allow_plaintext` says so.
+    ///
+    /// # Errors
+    /// `Config` without a URL, `Unavailable` without an answer, `TooLarge` for one beyond the bound.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Bytes>> {
+        let client = self.client()?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                "url is missing: it says where the provider is",
+            )
+        })?;
+        client.ask(method, path, headers, body).await
     }
 
     fn client(&self) -> Result<Option<Arc<Client>>> {

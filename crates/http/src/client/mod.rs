@@ -8,7 +8,7 @@ mod subscribe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -108,6 +108,38 @@ impl Client {
             return Ok(Receipt::new(id, Some(stamp)));
         }
         Err(refusal(&answer))
+    }
+
+    /// A request of another transport: to each URL in turn until one can be connected to.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Bytes>> {
+        let mut failed = None;
+        for (turn, base) in self.bases.iter().enumerate() {
+            if headers.contains_key(AUTHORIZATION) {
+                self.guard_token(turn)?;
+            }
+            let uri = base.join(path)?;
+            let mut request = Request::new(Full::new(body.clone()));
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+            match self.exchange(request, uri, false, self.max_payload).await {
+                Ok(answer) => {
+                    let mut response = Response::new(answer.body);
+                    *response.status_mut() = answer.status;
+                    *response.headers_mut() = answer.headers;
+                    return Ok(response);
+                }
+                Err(error) if error.dispatched() == Dispatched::No => failed = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Error::new(ErrorKind::Config, "no url is configured")))
     }
 
     fn lane(&self, head: &Head) -> Result<Arc<Lane>> {

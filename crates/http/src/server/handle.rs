@@ -11,14 +11,18 @@ use http::{Method, Request, Response, StatusCode, Version};
 use polywire_core::{
     Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, too_large,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Server;
 use super::answer::{build, is_removed, problem, problem_as, reply};
 use super::settle::SUFFIX;
-use super::table::Route;
+use super::table::{Route, shown};
 use crate::body::{self, Buffered, Payload, ReplyBody, Unread};
+use crate::extension::{Extension, takes};
 use crate::wire::{CLOSE, JSON, read_head};
+
+/// How much the document of an extension may add to a payload, whose text may be twice as long for being encoded.
+const ENVELOPE: usize = 64 * 1024;
 
 /// Why a request has no reply: an error, and a status that says more than its kind does.
 pub(super) struct Refusal {
@@ -42,6 +46,9 @@ impl Server {
         request: Request<B>,
     ) -> Response<ReplyBody> {
         let (parts, body) = request.into_parts();
+        if let Some(extension) = &self.extension {
+            return Box::pin(self.extended(extension, parts, body)).await;
+        }
         if parts.method != Method::POST {
             return self.read_only(&parts);
         }
@@ -59,6 +66,41 @@ impl Server {
         match answered {
             Ok(response) => response,
             Err(refusal) => refuse(&route, &refusal, parts.version),
+        }
+    }
+
+    /// Answers by an extension, or by a document.
+    async fn extended<B: Payload>(
+        &self,
+        extension: &Arc<dyn Extension>,
+        parts: Parts,
+        body: B,
+    ) -> Response<ReplyBody> {
+        if !takes(extension.as_ref(), parts.uri.path()) {
+            return self.document(&parts).unwrap_or_else(|| {
+                let text = format!("nothing at {:?}", shown(parts.uri.path()));
+                let error = Error::new(ErrorKind::Unroutable, text);
+                problem(&error, HeaderMap::new(), parts.version)
+            });
+        }
+        let version = parts.version;
+        let limit = self.limits.max_payload.saturating_mul(2) + ENVELOPE;
+        let slow = self.limits.body_timeout;
+        let read = timeout(slow, body::read(body, limit, Some(&self.buffered))).await;
+        let refusal = match read {
+            Ok(Ok(body)) => match self.place() {
+                Ok(_place) => {
+                    let answer = extension.answer(Request::from_parts(parts, body)).await;
+                    return answer.map(ReplyBody::whole);
+                }
+                Err(error) => error.into(),
+            },
+            Ok(Err(error)) => unread(error, limit, &self.buffered).into(),
+            Err(_) => self.too_slow(),
+        };
+        match refusal.status {
+            Some(status) => problem_as(status, &refusal.error, HeaderMap::new(), version),
+            None => problem(&refusal.error, HeaderMap::new(), version),
         }
     }
 

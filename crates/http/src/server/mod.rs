@@ -19,9 +19,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use polywire_core::{Error, ErrorKind, Exchange, MessageId, Overflow, Result, Service, Workers};
 use tokio::sync::Mutex;
+use tokio_rustls::TlsAcceptor;
 
 use crate::body::Buffered;
 use crate::config::{HttpConfig, Protocol};
+use crate::extension::Extension;
 use crate::tls::TlsConfig;
 pub(crate) use documents::Offers;
 pub(crate) use listener::Busy;
@@ -54,6 +56,7 @@ pub(crate) struct Server {
     epoch: String,
     heartbeat: Duration,
     draining: AtomicBool,
+    extension: Option<Arc<dyn Extension>>,
 }
 
 /// The provider's end of a transport; its channels share it.
@@ -87,13 +90,19 @@ impl Server {
                 .any(|served| served.service.is_draining())
     }
 
+    /// Where the paths of the extension begin, if there is one.
+    pub(crate) fn prefix(&self) -> Option<&'static str> {
+        self.extension.as_ref().map(|extension| extension.prefix())
+    }
+
     fn is_ready(&self) -> bool {
-        !self.table.load().contracts.is_empty() && !self.is_draining()
+        let serves = self.extension.is_some() || !self.table.load().contracts.is_empty();
+        serves && !self.is_draining()
     }
 }
 
 impl Provider {
-    pub(crate) fn new(config: &HttpConfig) -> Self {
+    pub(crate) fn new(config: &HttpConfig, extension: Option<Arc<dyn Extension>>) -> Self {
         let limits = Limits {
             max_payload: config.max_payload,
             max_header_bytes: config.max_header_bytes,
@@ -113,6 +122,7 @@ impl Provider {
             epoch: MessageId::random().to_string(),
             heartbeat: config.heartbeat,
             draining: AtomicBool::new(false),
+            extension,
         };
         Self {
             server: Arc::new(server),
@@ -185,30 +195,16 @@ impl Provider {
                 ),
             ));
         }
-        let merged = self.merged.load(Ordering::Acquire);
-        let bound = if state.listener.is_none() && (self.listen.is_some() || !merged) {
-            let Some(listen) = self.listen else {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into",
-                ));
-            };
-            let tls = self
-                .tls
-                .as_ref()
-                .map(|tls| tls.server(self.protocol))
-                .transpose()?
-                .map(Into::into);
-            Some((Bound::bind(listen).await?, tls))
+        let address = if state.listener.is_none() {
+            self.bind().await?
         } else {
             None
         };
         let workers = self.server.exchange.work(&service)?;
         self.server.table.rcu(|table| table.with(&served));
         // Last, so that nobody who connects finds the contract missing.
-        if let Some((bound, tls)) = bound {
-            let server = self.server.clone();
-            state.listener = Some(Listener::start(server, bound, self.protocol, tls));
+        if let Some(address) = address {
+            state.listener = Some(self.accept(address));
         }
         let old = state
             .workers
@@ -221,6 +217,46 @@ impl Provider {
             old.stop().await;
         }
         Ok(())
+    }
+
+    /// Listens, whether anything is served or not.
+    ///
+    /// # Errors
+    /// `Config` when it cannot.
+    pub(crate) async fn listen(&self) -> Result<()> {
+        let mut state = self.state.lock().await;
+        if state.listener.is_none()
+            && let Some(address) = self.bind().await?
+        {
+            state.listener = Some(self.accept(address));
+        }
+        Ok(())
+    }
+
+    /// Takes the address; `None` when an application listens.
+    async fn bind(&self) -> Result<Option<(Bound, Option<TlsAcceptor>)>> {
+        let merged = self.merged.load(Ordering::Acquire);
+        let Some(listen) = self.listen else {
+            return if merged {
+                Ok(None)
+            } else {
+                Err(Error::new(
+                    ErrorKind::Config,
+                    "a provider over http needs listen = \"ADDRESS:PORT\" in its [transport] table, or an application that its router is merged into",
+                ))
+            };
+        };
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|tls| tls.server(self.protocol))
+            .transpose()?
+            .map(Into::into);
+        Ok(Some((Bound::bind(listen).await?, tls)))
+    }
+
+    fn accept(&self, (bound, tls): (Bound, Option<TlsAcceptor>)) -> Listener {
+        Listener::start(self.server.clone(), bound, self.protocol, tls)
     }
 
     /// Refuses new work for a channel's contracts, or for all, and finishes what was accepted.

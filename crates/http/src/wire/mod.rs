@@ -1,6 +1,5 @@
 //! How messages look as HTTP: header names, heads, stamps, events and settlements, the same for both ends.
 
-mod base64;
 mod event;
 mod head;
 mod names;
