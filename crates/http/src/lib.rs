@@ -6,7 +6,6 @@ mod client;
 mod config;
 mod error;
 mod extension;
-mod lifecycle;
 mod router;
 mod server;
 mod tls;
