@@ -18,6 +18,7 @@
 //! 0.9 asks for a later compiler than this workspace does.
 
 mod clock;
+pub mod deliver;
 pub mod guard;
 pub mod record;
 pub mod schedule;
