@@ -19,3 +19,4 @@ pub use extension::Extension;
 pub use tls::TlsConfig;
 pub use transport::{HttpFactory, HttpTransport};
 pub use url::BaseUrl;
+pub use wire::{bearer, token};
