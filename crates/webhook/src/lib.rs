@@ -7,6 +7,7 @@
 //! - [`schedule`]: when to try again, and how much an endpoint is given.
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
+//! - [`inbox`]: a durable queue of what has arrived, at either end.
 //!
 //! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
 //! [`Store::lease`](store::Store::lease), admitted by its [`Endpoint`](schedule::Endpoint), signed, sent through a
@@ -20,6 +21,7 @@
 mod clock;
 pub mod deliver;
 pub mod guard;
+pub mod inbox;
 pub mod record;
 pub mod schedule;
 pub mod signature;

@@ -1,5 +1,6 @@
 //! What every store does.
 
+pub(crate) mod counting;
 pub(crate) mod enqueueing;
 pub(crate) mod keeping;
 pub(crate) mod leasing;
