@@ -78,13 +78,36 @@ pub struct LeaseAsk {
     pub per_subscription: usize,
     /// For how long, from a second to an hour.
     pub lease: Duration,
-    /// None of these: their endpoints take no more now. At most [`LeaseAsk::MAX_EXCEPT`].
-    pub except: Vec<SubscriptionId>,
+    /// Of which subscriptions.
+    pub of: Of,
 }
 
-impl LeaseAsk {
-    /// The most subscriptions that are passed over.
-    pub const MAX_EXCEPT: usize = 10_000;
+/// Some subscriptions, at most [`Of::MAX`] of them named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// All but these: their endpoints take no more now.
+    AllBut(Vec<SubscriptionId>),
+    /// These alone.
+    Only(Vec<SubscriptionId>),
+}
+
+impl Of {
+    /// The most subscriptions that are named.
+    pub const MAX: usize = 10_000;
+
+    /// Whichever there are.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::AllBut(Vec::new())
+    }
+
+    /// Those that are named.
+    #[must_use]
+    pub fn named(&self) -> &[SubscriptionId] {
+        match self {
+            Self::AllBut(named) | Self::Only(named) => named,
+        }
+    }
 }
 
 /// What a worker gets.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use polywire_core::{Error, ErrorKind, Result};
 
-use super::{LeaseAsk, MAX_BATCH, MAX_BODY, Page, Replay, Subscriptions};
+use super::{LeaseAsk, MAX_BATCH, MAX_BODY, Of, Page, Replay, Subscriptions};
 use crate::record::{NewDelivery, Settlement, Terms};
 
 pub(super) fn terms(terms: &Terms) -> Result<()> {
@@ -54,9 +54,9 @@ pub(super) fn lease(ask: &LeaseAsk) -> Result<()> {
         1..=MAX_BATCH,
     )?;
     within(
-        "subscriptions to pass over",
-        ask.except.len(),
-        0..=LeaseAsk::MAX_EXCEPT,
+        "subscriptions named for a lease",
+        ask.of.named().len(),
+        0..=Of::MAX,
     )?;
     duration(ask.lease)
 }

@@ -12,8 +12,8 @@ mod sqlite;
 mod wakes;
 
 pub use ask::{
-    Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Subscriptions, Sweep, Swept, Updated,
-    Which,
+    Enqueued, LeaseAsk, LeasedBatch, Of, Page, Replay, Replayed, Subscriptions, Sweep, Swept,
+    Updated, Which,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
@@ -83,7 +83,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// Gives deliveries that are due to a worker, for some time.
     ///
     /// # Behavior
-    /// Only those of subscriptions that deliver and whose endpoints are neither stopped nor held; of each at most
+    /// Only those of subscriptions that were [asked for](LeaseAsk::of), that deliver and whose endpoints are neither stopped nor held; of each at most
     /// [`LeaseAsk::per_subscription`], the longest due first, and every subscription in its turn, so that no endpoint's
     /// backlog is in another one's way. Leases that have run out are given again, under another fence. Each counts as an attempt.
     async fn lease(&self, ask: &LeaseAsk) -> Result<LeasedBatch>;
@@ -109,6 +109,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Behavior
     /// At most [`Replay::limit`] in one go; the answer says where to go on. One whose body was swept is passed over.
     async fn replay(&self, replay: &Replay) -> Result<Replayed>;
+
+    /// Removes one finished delivery for good; `false` when it is not there or not finished.
+    ///
+    /// # Behavior
+    /// Its body and attempts go with it, and a duplicate of it is not recognised from then on. Its sequence number is not
+    /// given again.
+    async fn discard(&self, id: DeliveryId) -> Result<bool>;
 
     /// Removes what was finished long ago: first bodies, then everything. A bounded number at once; ask again while it
     /// says that there is more.

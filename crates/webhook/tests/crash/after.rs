@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use polywire_webhook::record::{Delivery, DeliveryState, Fate, Settlement, SubscriptionId};
-use polywire_webhook::store::{LeaseAsk, Page, Store};
+use polywire_webhook::store::{LeaseAsk, Of, Page, Store};
 
 use crate::Said;
 
@@ -48,7 +48,7 @@ async fn finish(store: &dyn Store, found: &BTreeMap<String, Delivery>) {
         limit: 1000,
         per_subscription: 1000,
         lease: Duration::from_secs(60),
-        except: Vec::new(),
+        of: Of::all(),
     };
     let mut left = found
         .values()

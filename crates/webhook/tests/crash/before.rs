@@ -12,7 +12,7 @@ use polywire_webhook::record::{
     Attempt, Body, Fate, Float, KeepOrder, NewDelivery, OnSunset, Settlement, State,
     SubscriptionId, Terms,
 };
-use polywire_webhook::store::{Enqueued, LeaseAsk, Store};
+use polywire_webhook::store::{Enqueued, LeaseAsk, Of, Store};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -72,7 +72,7 @@ async fn deliver(store: Arc<dyn Store>) {
         limit: 4,
         per_subscription: 4,
         lease: Duration::from_secs(1),
-        except: Vec::new(),
+        of: Of::all(),
     };
     loop {
         let leased = store.lease(&ask).await.unwrap().deliveries;

@@ -47,6 +47,7 @@ macro_rules! over {
                 leasing {
                     gives_what_is_due_the_longest_due_first
                     passes_over_what_must_not_be_delivered
+                    gives_of_those_alone_that_are_named
                     lets_no_backlog_hide_another_subscription
                     gives_again_what_was_not_settled_and_fences_the_first
                     is_prolonged
@@ -67,6 +68,7 @@ macro_rules! over {
                 keeping {
                     replays_one_a_range_and_since_a_time
                     replays_in_order_and_in_pages
+                    discards_what_is_finished
                     sweeps_what_is_old
                     finishes_what_was_asked_for
                     is_closed_and_opened_again

@@ -13,7 +13,7 @@ use polywire_webhook::record::{
     Body, Claim, Delivery, DeliveryId, DeliveryState, Fate, Float, KeepOrder, Leased, NewDelivery,
     OnSunset, Settlement, State, Subscription, SubscriptionId, Terms,
 };
-use polywire_webhook::store::{Enqueued, LeaseAsk, Page, Store};
+use polywire_webhook::store::{Enqueued, LeaseAsk, Of, Page, Store};
 
 /// How long a case may take.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -136,7 +136,7 @@ pub(crate) fn ask(limit: usize) -> LeaseAsk {
         limit,
         per_subscription: limit,
         lease: LEASE,
-        except: Vec::new(),
+        of: Of::all(),
     }
 }
 

@@ -60,6 +60,14 @@ pub(super) async fn attempts(pool: &PgPool, id: DeliveryId) -> Result<Vec<Attemp
     rows.into_iter().map(attempt).collect()
 }
 
+pub(super) async fn discard(pool: &PgPool, id: DeliveryId) -> Result<bool, Failed> {
+    let gone = sqlx::query("delete from polywire_webhook.delivery where id = $1 and state + 0 > 2")
+        .bind(id.0)
+        .execute(pool)
+        .await?;
+    Ok(gone.rows_affected() == 1)
+}
+
 pub(super) async fn sweep(pool: &PgPool, sweep: &Sweep) -> Result<Swept, Failed> {
     let bodies = sqlx::query(
         "update polywire_webhook.delivery set body = null where id in (

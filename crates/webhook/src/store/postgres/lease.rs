@@ -11,11 +11,29 @@ use super::Failed;
 use super::row::delivery;
 use crate::record::{Claim, DeliveryId, Leased, SubscriptionId};
 use crate::store::plan::{count, millis, signed, time, unsigned};
-use crate::store::{LeaseAsk, LeasedBatch, MAX_BATCH};
+use crate::store::{LeaseAsk, LeasedBatch, MAX_BATCH, Of};
 
 /// Whose turn it is: the subscription that this process served last.
+///
+/// Apart for those who name theirs, or the others would begin behind the same one again and again.
 #[derive(Debug, Default)]
-pub(super) struct Turn(AtomicI64);
+pub(super) struct Turn([AtomicI64; 2]);
+
+/// From one subscription with ready deliveries to the next by the index.
+const ALL_BUT: [&str; 2] = [
+    "(select min(d.subscription) from polywire_webhook.delivery d where d.state = 1 and d.subscription > $2)
+     union all
+     select (select min(d.subscription) from polywire_webhook.delivery d
+         where d.state = 1 and d.subscription > r.subscription)
+     from ready r where r.subscription < $3",
+    "s.id <> all ($5::text[])",
+];
+/// Those that are named.
+const ONLY: [&str; 2] = [
+    "select n.number from polywire_webhook.subscription n
+     where n.id = any ($5::text[]) and n.number > $2 order by n.number",
+    "true",
+];
 
 pub(super) async fn lease(
     pool: &PgPool,
@@ -24,7 +42,11 @@ pub(super) async fn lease(
     now: Option<i64>,
 ) -> Result<LeasedBatch, Failed> {
     reclaim(pool, now).await?;
-    let start = turn.0.load(Ordering::Relaxed);
+    let turn = match ask.of {
+        Of::AllBut(_) => &turn.0[0],
+        Of::Only(_) => &turn.0[1],
+    };
+    let start = turn.load(Ordering::Relaxed);
     let mut batch = LeasedBatch::default();
     for (after, to) in [(start, i64::MAX), (0, start)] {
         let room = ask.limit - batch.deliveries.len();
@@ -34,7 +56,7 @@ pub(super) async fn lease(
         let mut rows = take(pool, ask, (after, to), room, now).await?;
         rows.sort_by_key(|(number, leased)| (*number, leased.delivery.due, leased.claim.id));
         if let Some((last, _)) = rows.last() {
-            turn.0.store(*last, Ordering::Relaxed);
+            turn.store(*last, Ordering::Relaxed);
         }
         batch
             .deliveries
@@ -59,7 +81,7 @@ async fn reclaim(pool: &PgPool, now: Option<i64>) -> Result<(), Failed> {
     Ok(())
 }
 
-/// From one subscription with ready deliveries to the next by the index, of each its share, until there are enough.
+/// Of each subscription its share, until there are enough.
 ///
 /// `offset 0` keeps the planner from any other order, in which every subscription would be looked at.
 async fn take(
@@ -69,22 +91,21 @@ async fn take(
     limit: usize,
     now: Option<i64>,
 ) -> Result<Vec<(i64, Leased)>, Failed> {
-    let except: Vec<&str> = ask.except.iter().map(SubscriptionId::as_str).collect();
-    let rows = sqlx::query(
+    let named: Vec<&str> = ask.of.named().iter().map(SubscriptionId::as_str).collect();
+    let [ready, open] = match ask.of {
+        Of::AllBut(_) => ALL_BUT,
+        Of::Only(_) => ONLY,
+    };
+    let rows = sqlx::query(&format!(
         "with recursive t as materialized (
              select coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint) as now),
-         ready (subscription) as (
-             (select min(d.subscription) from polywire_webhook.delivery d where d.state = 1 and d.subscription > $2)
-             union all
-             select (select min(d.subscription) from polywire_webhook.delivery d
-                 where d.state = 1 and d.subscription > r.subscription)
-             from ready r where r.subscription < $3),
+         ready (subscription) as ({ready}),
          picked as materialized (
              select d.id, s.id as whose, s.number from ready r
              cross join lateral (
                  select s.id, s.number from polywire_webhook.subscription s
                  where s.number = r.subscription and s.active and not s.stopped
-                     and s.held_until <= (select now from t) and s.id <> all ($5::text[])
+                     and s.held_until <= (select now from t) and {open}
                  offset 0) s
              cross join lateral (
                  select l.id from polywire_webhook.delivery l
@@ -94,13 +115,13 @@ async fn take(
              limit $6)
          update polywire_webhook.delivery d
          set state = 2, fence = fence + 1, attempts = attempts + 1, lease_until = (select now from t) + $7
-         from picked p where d.id = p.id returning d.*, p.whose, p.number",
-    )
+         from picked p where d.id = p.id returning d.*, p.whose, p.number"
+    ))
     .bind(now)
     .bind(after)
     .bind(to)
     .bind(count(ask.per_subscription))
-    .bind(except)
+    .bind(named)
     .bind(count(limit))
     .bind(millis(ask.lease))
     .fetch_all(pool)

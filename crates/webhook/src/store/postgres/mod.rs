@@ -244,6 +244,12 @@ impl Store for PostgresStore {
         Ok(replayed)
     }
 
+    async fn discard(&self, id: DeliveryId) -> Result<bool> {
+        deliveries::discard(&self.0.pool, id)
+            .await
+            .map_err(|error| error.into_error("discard"))
+    }
+
     async fn sweep(&self, sweep: &Sweep) -> Result<Swept> {
         deliveries::sweep(&self.0.pool, sweep)
             .await

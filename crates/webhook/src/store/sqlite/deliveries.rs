@@ -54,6 +54,13 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, Failed> {
     })
 }
 
+pub(super) fn discard(on: &Connection, id: DeliveryId) -> Result<bool, Failed> {
+    let gone = on
+        .prepare_cached("delete from delivery where id = ?1 and state > 2")?
+        .execute([id.0])?;
+    Ok(gone == 1)
+}
+
 pub(super) fn sweep(on: &Connection, sweep: &Sweep) -> Result<Swept, Failed> {
     let bodies = bodies(on, sweep.bodies)?;
     let mut swept = Swept {

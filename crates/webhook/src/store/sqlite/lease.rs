@@ -1,6 +1,6 @@
 //! What workers get, and for how long.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -12,14 +12,22 @@ use super::row::{DELIVERIES, DELIVERY, delivery};
 use super::writer::Failed;
 use crate::record::{Claim, DeliveryId, Leased, SubscriptionId};
 use crate::store::plan::{count, millis, time, unsigned};
-use crate::store::{LeaseAsk, LeasedBatch};
+use crate::store::{LeaseAsk, LeasedBatch, Of};
 
 /// How many subscriptions are looked at for one lease; the next one goes on behind them.
 const VISITS: usize = 1000;
 
 /// Whose turn it is: the subscription that was served last. Shared.
+///
+/// Apart for those who name theirs, or the others would begin behind the same one again and again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Turn(Arc<AtomicI64>);
+pub(super) struct Turn(Arc<[AtomicI64; 2]>);
+
+/// The subscriptions to look at, by their numbers or but some.
+enum Among<'a> {
+    AllBut(HashSet<&'a str>),
+    Only(BTreeSet<i64>),
+}
 
 pub(super) fn lease(
     on: &Connection,
@@ -28,20 +36,26 @@ pub(super) fn lease(
     now: i64,
 ) -> Result<LeasedBatch, Failed> {
     reclaim(on, now)?;
-    let except: HashSet<&str> = ask.except.iter().map(SubscriptionId::as_str).collect();
+    let (among, turn) = match &ask.of {
+        Of::AllBut(ids) => {
+            let ids = ids.iter().map(SubscriptionId::as_str);
+            (Among::AllBut(ids.collect()), &turn.0[0])
+        }
+        Of::Only(ids) => (Among::Only(numbers(on, ids)?), &turn.0[1]),
+    };
     let mut batch = LeasedBatch::default();
-    let start = turn.0.load(Ordering::Relaxed);
+    let start = turn.load(Ordering::Relaxed);
     let (mut at, mut wrapped) = (start, false);
     for _ in 0..VISITS {
         if batch.deliveries.len() == ask.limit {
             batch.more = true;
             break;
         }
-        match next_ready(on, at)? {
+        match among.next(on, at)? {
             Some(subscription) if !wrapped || subscription <= start => {
                 at = subscription;
-                turn.0.store(at, Ordering::Relaxed);
-                if is_open(on, subscription, now, &except)? {
+                turn.store(at, Ordering::Relaxed);
+                if is_open(on, subscription, now, &among)? {
                     let room = ask.limit - batch.deliveries.len();
                     let limit = room.min(ask.per_subscription);
                     take(on, subscription, limit, ask, now, &mut batch)?;
@@ -67,6 +81,27 @@ fn reclaim(on: &Connection, now: i64) -> Result<(), Failed> {
     Ok(())
 }
 
+impl Among<'_> {
+    fn next(&self, on: &Connection, after: i64) -> Result<Option<i64>, Failed> {
+        match self {
+            Self::AllBut(_) => next_ready(on, after),
+            Self::Only(numbers) => Ok(numbers.range(after + 1..).next().copied()),
+        }
+    }
+}
+
+fn numbers(on: &Connection, ids: &[SubscriptionId]) -> Result<BTreeSet<i64>, Failed> {
+    let mut asked = on.prepare_cached("select number from subscription where id = ?1")?;
+    let mut numbers = BTreeSet::new();
+    for id in ids {
+        let number: Option<i64> = asked
+            .query_row([id.as_str()], |row| row.get(0))
+            .optional()?;
+        numbers.extend(number);
+    }
+    Ok(numbers)
+}
+
 /// The next subscription with deliveries that are ready, whether due or not.
 fn next_ready(on: &Connection, after: i64) -> Result<Option<i64>, Failed> {
     Ok(on
@@ -81,7 +116,7 @@ fn is_open(
     on: &Connection,
     subscription: i64,
     now: i64,
-    except: &HashSet<&str>,
+    among: &Among<'_>,
 ) -> Result<bool, Failed> {
     let open: Option<String> = on
         .prepare_cached(
@@ -89,7 +124,10 @@ fn is_open(
         )?
         .query_row([subscription, now], |row| row.get(0))
         .optional()?;
-    Ok(open.is_some_and(|id| !except.contains(id.as_str())))
+    Ok(open.is_some_and(|id| match among {
+        Among::AllBut(except) => !except.contains(id.as_str()),
+        Among::Only(_) => true,
+    }))
 }
 
 fn take(

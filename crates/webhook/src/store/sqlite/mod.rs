@@ -212,6 +212,11 @@ impl Store for SqliteStore {
         Ok(replayed)
     }
 
+    async fn discard(&self, id: DeliveryId) -> Result<bool> {
+        self.write("discard", move |on| deliveries::discard(on, id))
+            .await
+    }
+
     async fn sweep(&self, sweep: &Sweep) -> Result<Swept> {
         let sweep = *sweep;
         self.write("sweep", move |on| deliveries::sweep(on, &sweep))

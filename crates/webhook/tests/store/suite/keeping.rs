@@ -137,6 +137,40 @@ pub(crate) async fn replays_in_order_and_in_pages(world: &World) {
     assert_eq!(world.store.deliveries(&letters).await.unwrap(), []);
 }
 
+pub(crate) async fn discards_what_is_finished(world: &World) {
+    let id = world.subscribe().await;
+    let ids = ten(world, &id).await;
+    for finished in [ids[0], ids[1], ids[9]] {
+        assert!(world.store.discard(finished).await.unwrap());
+        assert!(!world.store.discard(finished).await.unwrap(), "once");
+        assert_eq!(world.store.delivery(finished).await.unwrap(), None);
+        assert_eq!(world.store.attempts(finished).await.unwrap(), []);
+    }
+    assert_eq!(world.states(&id).await.len(), 7);
+    // Neither what waits, nor what is ready, nor what somebody has.
+    let batch = ["a", "b"].map(|name| keyed(&id, name, "k"));
+    let kept = world.enqueue(batch.into()).await;
+    let numbers = kept.iter().map(|kept| match kept {
+        Enqueued::New { id, .. } => *id,
+        other => panic!("{other:?}"),
+    });
+    let numbers: Vec<_> = numbers.collect();
+    for number in &numbers {
+        assert!(!world.store.discard(*number).await.unwrap());
+    }
+    let leased = world.lease(10).await.remove(0);
+    assert!(!world.store.discard(leased.claim.id).await.unwrap());
+    assert!(world.settle(leased.claim, Fate::Done).await);
+    assert!(world.store.discard(leased.claim.id).await.unwrap());
+    assert_eq!(world.all(Fate::Done).await, ["b"], "the next of its key");
+    // Its name is free, its place is not.
+    let again = world.enqueue(vec![new(&id, "n1")]).await;
+    assert!(
+        matches!(again[..], [Enqueued::New { sequence: 13, .. }]),
+        "{again:?}"
+    );
+}
+
 pub(crate) async fn sweeps_what_is_old(world: &World) {
     let id = world.subscribe().await;
     let ids = ten(world, &id).await;

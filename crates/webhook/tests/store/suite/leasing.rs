@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use polywire_core::ErrorKind;
-use polywire_webhook::record::{Fate, NewDelivery, PauseReason, Settlement, State};
+use polywire_webhook::record::{Fate, NewDelivery, PauseReason, Settlement, State, SubscriptionId};
 use polywire_webhook::schedule::{Standing, Stop};
-use polywire_webhook::store::LeaseAsk;
+use polywire_webhook::store::{LeaseAsk, Of};
 
 use crate::world::{LEASE, World, ask, lease, names, new, start, terms};
 
@@ -57,6 +57,13 @@ pub(crate) async fn gives_what_is_due_the_longest_due_first(world: &World) {
             },
             "0 deliveries of one subscription: expected 1 to 1000",
         ),
+        (
+            LeaseAsk {
+                of: Of::Only(vec![id.clone(); Of::MAX + 1]),
+                ..ask(1)
+            },
+            "10001 subscriptions named for a lease: expected 0 to 10000",
+        ),
     ] {
         let error = world.store.lease(&wrong).await.unwrap_err();
         assert_eq!(
@@ -70,7 +77,7 @@ pub(crate) async fn passes_over_what_must_not_be_delivered(world: &World) {
     let id = world.subscribe().await;
     world.fill(&id, "a", 1).await;
     let except = LeaseAsk {
-        except: vec![id.clone()],
+        of: Of::AllBut(vec![id.clone()]),
         ..ask(10)
     };
     assert_eq!(world.store.lease(&except).await.unwrap().deliveries, []);
@@ -115,6 +122,43 @@ pub(crate) async fn passes_over_what_must_not_be_delivered(world: &World) {
     assert_eq!(names(&world.lease(10).await), ["a-1", "b-1"]);
 }
 
+pub(crate) async fn gives_of_those_alone_that_are_named(world: &World) {
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let id = world.subscribe().await;
+        world.fill(&id, &format!("s{number}"), 3).await;
+        ids.push(id);
+    }
+    let only = async |limit, per_subscription, ids: &[&SubscriptionId]| {
+        let ask = LeaseAsk {
+            per_subscription,
+            of: Of::Only(ids.iter().copied().cloned().collect()),
+            ..ask(limit)
+        };
+        names(&world.store.lease(&ask).await.unwrap().deliveries)
+    };
+    assert_eq!(only(10, 10, &[]).await, [""; 0], "nobody is named");
+    assert_eq!(only(10, 10, &[&SubscriptionId::random()]).await, [""; 0]);
+    // Each in its turn, wherever the others are.
+    assert_eq!(only(1, 1, &[&ids[3], &ids[1]]).await, ["s1-1"]);
+    assert_eq!(only(1, 1, &[&ids[3], &ids[1]]).await, ["s3-1"]);
+    assert_eq!(only(2, 1, &[&ids[3], &ids[1]]).await, ["s1-2", "s3-2"]);
+    assert_eq!(only(10, 10, &[&ids[3], &ids[3]]).await, ["s3-3"]);
+    assert_eq!(only(10, 10, &[&ids[3]]).await, [""; 0], "no more of it");
+    let mut paused = terms("acme", "orders");
+    paused.state = State::Paused {
+        reason: PauseReason::Operator,
+    };
+    world.store.update(&ids[0], 1, paused).await.unwrap();
+    assert_eq!(only(10, 10, &[&ids[0]]).await, [""; 0], "it is paused");
+    let but = LeaseAsk {
+        of: Of::AllBut(vec![ids[2].clone()]),
+        ..ask(10)
+    };
+    let rest = world.store.lease(&but).await.unwrap().deliveries;
+    assert_eq!(names(&rest), ["s1-3", "s4-1", "s4-2", "s4-3"]);
+}
+
 pub(crate) async fn lets_no_backlog_hide_another_subscription(world: &World) {
     let mut subscriptions = Vec::new();
     for number in 0..5 {
@@ -128,7 +172,7 @@ pub(crate) async fn lets_no_backlog_hide_another_subscription(world: &World) {
         limit: 10,
         per_subscription: 4,
         lease: LEASE,
-        except: Vec::new(),
+        of: Of::all(),
     };
     let mut given = BTreeMap::new();
     for _ in 0..2 {

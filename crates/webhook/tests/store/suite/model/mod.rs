@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use polywire_webhook::Clock;
 use polywire_webhook::record::{Claim, DeliveryId, DeliveryState, NewDelivery, SubscriptionId};
-use polywire_webhook::store::{Enqueued, LeaseAsk, Page};
+use polywire_webhook::store::{Enqueued, LeaseAsk, Of, Page};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -166,7 +166,7 @@ impl Model<'_> {
             limit: self.random.random_range(1..8),
             per_subscription: self.random.random_range(1..5),
             lease: Duration::from_secs(self.random.random_range(1..60)),
-            except: Vec::new(),
+            of: Of::all(),
         };
         for (id, kept) in &mut self.kept {
             if kept.state == DeliveryState::Leased && kept.lease_until <= now {
