@@ -19,6 +19,7 @@
 //! 0.9 asks for a later compiler than this workspace does. `chacha20poly1305`, of the same authors as the hashes here, seals keys.
 
 mod clock;
+pub mod deliver;
 pub mod guard;
 pub mod record;
 pub mod schedule;

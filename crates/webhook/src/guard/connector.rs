@@ -58,6 +58,12 @@ impl GuardedConnector {
         }
     }
 
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     async fn connect(self, uri: Uri) -> Result<TokioIo<TcpStream>, ConnectError> {
         let within = self.timeout;
         timeout(within, async move {

@@ -1,0 +1,5 @@
+//! The worker that delivers.
+
+mod sender;
+
+pub use sender::{SendLimits, Sender, SenderOptions, Sent};
