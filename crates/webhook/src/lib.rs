@@ -8,6 +8,7 @@
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
 //! - [`inbox`]: a durable queue of what has arrived, at either end.
+//! - [`seal`]: the keys of subscriptions at rest.
 //!
 //! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
 //! [`Store::lease`](store::Store::lease), admitted by its [`Endpoint`](schedule::Endpoint), signed, sent through a
@@ -16,7 +17,7 @@
 //!
 //! The large dependencies and why: `rusqlite` brings SQLite itself, so that one machine needs no server; `sqlx`, for PostgreSQL
 //! alone and without its macros, lets deliveries be a part of the application's own transaction. It stays at 0.8 for as long as
-//! 0.9 asks for a later compiler than this workspace does.
+//! 0.9 asks for a later compiler than this workspace does. `chacha20poly1305`, of the same authors as the hashes here, seals keys.
 
 mod clock;
 pub mod deliver;
@@ -24,6 +25,7 @@ pub mod guard;
 pub mod inbox;
 pub mod record;
 pub mod schedule;
+pub mod seal;
 pub mod signature;
 pub mod store;
 

@@ -3,6 +3,7 @@
 use polywire_webhook::guard::{ConnectError, GuardedConnector, Policy, SystemResolver, Target};
 use polywire_webhook::record::{Delivery, Leased, NewDelivery, Settlement, Subscription};
 use polywire_webhook::schedule::{Endpoint, Permit, RetryPlan};
+use polywire_webhook::seal::{Keyring, SealingKey};
 use polywire_webhook::signature::{Signer, SigningKey, Verifier, VerifyingKey};
 use polywire_webhook::store::{
     PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, Wakes,
@@ -30,6 +31,7 @@ fn types_are_shared_among_tasks() {
         SqliteStore,
         Wakes,
     )>();
+    shared::<(Keyring, SealingKey)>();
     shared::<(ManualClock, SystemClock)>();
     shared::<dyn Clock>();
     shared::<dyn Store>();

@@ -16,5 +16,5 @@ pub use id::{IdError, SubscriptionId};
 pub use key::{KeyRecord, Sealed};
 pub use state::{PauseReason, State};
 pub use subscription::{
-    Float, KeepOrder, OnSunset, Phase, RecordError, Subscription, Terms, Upgrade,
+    Float, KeepOrder, OnSunset, Phase, Proposed, RecordError, Subscription, Terms, Upgrade,
 };

@@ -35,7 +35,7 @@ pub struct Terms {
     pub version: Version,
     /// Whether minor releases are followed.
     pub float: Float,
-    /// The events, from 1 to [`Terms::MAX_EVENTS`].
+    /// The events, at most [`Terms::MAX_EVENTS`]; none for one that carries calls and replies alone.
     pub events: Vec<Name>,
     /// Subscribers of one group compete for its messages; `None` is a group of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +54,12 @@ pub struct Terms {
     /// An upgrade to another major that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// What takes effect once the sink has consented to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Proposed>,
+    /// From when on it wants to have what was published before it was active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// When it began.
     pub created_at: Timestamp,
     /// When it ends unless it is renewed.
@@ -92,12 +98,41 @@ pub enum OnSunset {
     Expire,
 }
 
+/// A change that waits for the consent of the sink; until then the old state serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposed {
+    /// Another sink, as [`Terms::sink`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<String>,
+    /// A new key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyRecord>,
+    /// For how long the keys before it sign on, in seconds.
+    #[serde(default)]
+    pub overlap_seconds: u64,
+    /// An upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
+    /// Whether it is to deliver again after that.
+    #[serde(default)]
+    pub resume: bool,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
 /// A change of the major that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upgrade {
+    /// The version before.
+    pub from: Version,
+    /// The versions taken before.
+    pub from_range: Requirement,
     /// The version that it leads to.
     pub to: Version,
+    /// The versions taken from then on.
+    pub to_range: Requirement,
     /// How far it is.
     pub phase: Phase,
 }
@@ -106,6 +141,9 @@ pub struct Upgrade {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Phase {
+    /// The old version is retired and the subscription paused: events are kept, rendered for the new one alone, and drained in
+    /// order once the subscriber takes it.
+    Kept,
     /// Both renderings are sent; failures of the new one do not count.
     Shadow {
         /// When it ends if nobody commits.
@@ -161,8 +199,8 @@ impl Terms {
             (
                 "events",
                 self.events.len(),
-                1..=Self::MAX_EVENTS,
-                "1 to 100",
+                0..=Self::MAX_EVENTS,
+                "at most 100",
             ),
             (
                 "bytes of sink",

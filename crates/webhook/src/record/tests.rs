@@ -80,12 +80,17 @@ fn terms() -> Terms {
         order: KeepOrder::None,
         on_sunset: OnSunset::Pause,
         upgrade: Some(Upgrade {
+            from: Version::new(2, 4, 0),
+            from_range: Requirement::caret(Name::from_static("orders"), &Version::new(2, 4, 0)),
             to: Version::new(3, 1, 0),
+            to_range: Requirement::caret(Name::from_static("orders"), &Version::new(3, 1, 0)),
             phase: Phase::Committed {
                 from: 7,
                 rollback_until: "2026-12-01T00:00:00Z".parse().unwrap(),
             },
         }),
+        proposed: None,
+        since: None,
         created_at: "2026-11-23T06:00:00Z".parse().unwrap(),
         lease_until: "2026-12-03T06:00:00Z".parse().unwrap(),
     }
@@ -113,8 +118,8 @@ fn bounds_are_said() {
         terms.check().unwrap_err().to_string()
     };
     assert_eq!(
-        error(|terms| terms.events.clear()),
-        "a subscription with 0 events: expected 1 to 100"
+        error(|terms| terms.events = vec![Name::from_static("shipped"); 101]),
+        "a subscription with 101 events: expected at most 100"
     );
     assert_eq!(
         error(|terms| terms.tenant = "x".repeat(257)),

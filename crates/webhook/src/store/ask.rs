@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use polywire_core::contract::Name;
 
 use super::MAX_BATCH;
-use crate::record::{DeliveryId, DeliveryState, Leased, Subscription, SubscriptionId};
+use crate::record::{DeliveryId, DeliveryState, Leased, Sealed, Subscription, SubscriptionId};
 
 /// Which subscriptions to list.
 #[derive(Clone, Debug)]
@@ -30,6 +30,39 @@ impl Default for Subscriptions {
             limit: MAX_BATCH,
         }
     }
+}
+
+/// What was answered to a request that is carried out once (`Idempotency-Key`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Whose key it is.
+    pub tenant: String,
+    /// The key, 1 to [`Once::MAX_KEY`] bytes.
+    pub key: String,
+    /// The subscription that it created.
+    pub subscription: SubscriptionId,
+    /// Tells whether another request has the same content: SHA-256 of it.
+    pub digest: [u8; 32],
+    /// The answer, encrypted, as it holds secrets.
+    pub answer: Sealed,
+    /// When it was given.
+    pub at: Timestamp,
+    /// Until when it is kept.
+    pub until: Timestamp,
+}
+
+impl Once {
+    /// The longest key, in bytes.
+    pub const MAX_KEY: usize = 256;
+}
+
+/// What became of a subscription that is created once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// It was made.
+    New(Box<Subscription>),
+    /// The key was used before, and this was answered.
+    Before(Box<Once>),
 }
 
 /// What became of a change.

@@ -6,13 +6,21 @@ use std::time::Duration;
 
 use polywire_core::{Error, ErrorKind, Result};
 
-use super::{LeaseAsk, MAX_BATCH, MAX_BODY, Of, Page, Replay, Subscriptions};
+use super::{LeaseAsk, MAX_BATCH, MAX_BODY, Of, Once, Page, Replay, Subscriptions};
 use crate::record::{NewDelivery, Settlement, Terms};
 
 pub(super) fn terms(terms: &Terms) -> Result<()> {
     terms
         .check()
         .map_err(|error| Error::new(ErrorKind::InvalidPayload, error.to_string()))
+}
+
+pub(super) fn once(once: &Once) -> Result<()> {
+    within(
+        "bytes of idempotency key",
+        once.key.len(),
+        1..=Once::MAX_KEY,
+    )
 }
 
 pub(super) fn new(new: &[NewDelivery]) -> Result<()> {

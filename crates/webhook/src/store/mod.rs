@@ -12,8 +12,8 @@ mod sqlite;
 mod wakes;
 
 pub use ask::{
-    Backlog, Enqueued, LeaseAsk, LeasedBatch, Of, Page, Replay, Replayed, Subscriptions, Sweep,
-    Swept, Updated, Which,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Of, Once, Page, Replay, Replayed,
+    Subscriptions, Sweep, Swept, Updated, Which,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
@@ -23,6 +23,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use polywire_core::Result;
 
 use crate::record::{
@@ -47,6 +48,29 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `Integrity` when there is one with this id; `InvalidPayload` when the terms are out of their bounds.
     async fn create(&self, id: &SubscriptionId, terms: Terms) -> Result<Subscription>;
+
+    /// As [`create`](Self::create), once for each key of a tenant: the answer is kept with it, and a second one with the key
+    /// creates nothing and gets the first answer.
+    ///
+    /// # Behavior
+    /// Of several at once one creates. Answers that have run out by [`Once::at`] are forgotten, a bounded number each time.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and `TooLarge` for a key that is empty or longer than [`Once::MAX_KEY`].
+    async fn create_once(&self, once: &Once, id: &SubscriptionId, terms: Terms) -> Result<Created>;
+
+    /// What was answered to a key of a tenant, if that has not run out by `now`.
+    async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>>;
+
+    /// How many subscriptions a tenant has, in whichever state.
+    async fn count(&self, tenant: &str) -> Result<usize>;
+
+    /// A number that changes when any terms change, or a subscription comes or goes: whoever remembers subscriptions asks for
+    /// it instead of reading all of them again.
+    async fn generation(&self) -> Result<u64>;
+
+    /// The last sequence number that a subscription has given, 0 before the first; `None` when there is none of this id.
+    async fn last_sequence(&self, id: &SubscriptionId) -> Result<Option<u64>>;
 
     /// Replaces the terms of a subscription if it still is at `revision`, which is then one more.
     ///
@@ -121,6 +145,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Behavior
     /// At most [`Replay::limit`] in one go; the answer says where to go on. One whose body was swept is passed over.
     async fn replay(&self, replay: &Replay) -> Result<Replayed>;
+
+    /// Deliveries of a subscription that its consumer has fetched by itself: those that are not done are, whatever they wait
+    /// for; a worker that has one loses its claim. `false` for each that is not there or done already.
+    ///
+    /// # Errors
+    /// `TooLarge` when there are more than [`MAX_BATCH`].
+    async fn acknowledge(&self, id: &SubscriptionId, sequences: &[u64]) -> Result<Vec<bool>>;
 
     /// Removes one finished delivery for good; `false` when it is not there or not finished.
     ///

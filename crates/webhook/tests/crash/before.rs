@@ -135,6 +135,8 @@ pub(crate) fn terms() -> Terms {
         order: KeepOrder::ByKey,
         on_sunset: OnSunset::Pause,
         upgrade: None,
+        proposed: None,
+        since: None,
         created_at: Timestamp::now(),
         lease_until: Timestamp::now(),
     }

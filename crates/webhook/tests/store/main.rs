@@ -36,6 +36,16 @@ macro_rules! over {
                     are_listed_by_tenant_and_contract
                     go_with_everything_that_is_theirs
                     have_bounds
+                    are_counted_and_known_to_have_changed
+                }
+                once {
+                    creates_one_for_a_key_and_keeps_its_answer
+                    lets_one_of_many_at_once_create
+                    forgets_after_its_time
+                }
+                acknowledging {
+                    finishes_what_was_fetched
+                    voids_claims_and_readies_the_next_of_a_key
                 }
                 enqueueing {
                     numbers_without_gaps_and_recognises_duplicates

@@ -217,7 +217,7 @@ async fn what_cannot_be_used_is_refused() {
     assert!(
         error
             .to_string()
-            .starts_with("the webhook store has schema 99: this version knows up to 1"),
+            .starts_with("the webhook store has schema 99: this version knows up to 2"),
         "{error}"
     );
 }

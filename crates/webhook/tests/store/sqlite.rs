@@ -65,7 +65,7 @@ async fn what_is_no_file_of_ours_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(
         error.to_string(),
-        "the webhook store has schema 99: this version knows up to 1; use the version that made it, or a later one"
+        "the webhook store has schema 99: this version knows up to 2; use the version that made it, or a later one"
     );
 }
 

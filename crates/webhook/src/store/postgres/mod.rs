@@ -11,6 +11,7 @@ mod error;
 mod gather;
 mod lease;
 mod listen;
+mod once;
 mod options;
 mod order;
 mod replay;
@@ -24,13 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use polywire_core::Result;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::wakes::Waker;
 use super::{
-    Backlog, Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Store, Subscriptions, Sweep,
-    Swept, Updated, Wakes, check,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store,
+    Subscriptions, Sweep, Swept, Updated, Wakes, check,
 };
 use crate::clock::Clock;
 use crate::record::{
@@ -153,6 +155,36 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn create_once(&self, once: &Once, id: &SubscriptionId, terms: Terms) -> Result<Created> {
+        check::terms(&terms)?;
+        check::once(once)?;
+        self.write("create", async |on| once::create(on, once, id, terms).await)
+            .await
+    }
+
+    async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
+        self.write("read", async |on| once::get(on, tenant, key, now).await)
+            .await
+    }
+
+    async fn count(&self, tenant: &str) -> Result<usize> {
+        subscriptions::count_of(&self.0.pool, tenant)
+            .await
+            .map_err(|error| error.into_error("count"))
+    }
+
+    async fn generation(&self) -> Result<u64> {
+        subscriptions::generation(&self.0.pool)
+            .await
+            .map_err(|error| error.into_error("read"))
+    }
+
+    async fn last_sequence(&self, id: &SubscriptionId) -> Result<Option<u64>> {
+        subscriptions::last(&self.0.pool, id)
+            .await
+            .map_err(|error| error.into_error("read"))
+    }
+
     async fn update(&self, id: &SubscriptionId, revision: u64, terms: Terms) -> Result<Updated> {
         check::terms(&terms)?;
         let job =
@@ -229,6 +261,15 @@ impl Store for PostgresStore {
             self.0.waker.wake();
         }
         Ok(settled)
+    }
+
+    async fn acknowledge(&self, id: &SubscriptionId, sequences: &[u64]) -> Result<Vec<bool>> {
+        check::batch("sequence numbers in one batch", sequences.len())?;
+        let job =
+            async |on: &mut PgConnection| settle::acknowledge(on, id, sequences, self.now()).await;
+        let done = self.write("acknowledge", job).await?;
+        self.0.waker.wake();
+        Ok(done)
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {

@@ -70,6 +70,33 @@ const MIGRATIONS: &[&str] = &["
         outcome text not null,
         primary key (delivery, number)
     );
+", "
+    -- What was answered to requests that are carried out once.
+    create table polywire_webhook.once (
+        number bigint generated always as identity primary key,
+        tenant text collate \"C\" not null,
+        key text collate \"C\" not null,
+        subscription text not null,
+        digest bytea not null,
+        sealed_by text not null,
+        answer bytea not null,
+        at bigint not null,
+        until bigint not null,
+        unique (tenant, key)
+    );
+    create index once_until on polywire_webhook.once (until);
+
+    -- Changes with whatever was agreed with anybody, so that what is remembered of it is read again only then.
+    create table polywire_webhook.generation (value bigint not null) with (fillfactor = 50);
+    insert into polywire_webhook.generation values (1);
+    create function polywire_webhook.next_generation() returns trigger language plpgsql as $$
+        begin
+            update polywire_webhook.generation set value = value + 1;
+            return null;
+        end
+    $$;
+    create trigger next_generation after insert or delete or update of terms on polywire_webhook.subscription
+        for each statement execute function polywire_webhook.next_generation();
 "];
 
 /// Brings the tables to the version of this library; of several processes one does it and the others wait.

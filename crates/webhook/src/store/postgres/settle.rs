@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::order::{lock, promote};
 use super::{Failed, notify};
-use crate::record::Settlement;
+use crate::record::{Settlement, SubscriptionId};
 use crate::store::plan::{millis, shortened, signed, written};
 
 /// Which were carried out, and whether deliveries became ready by it.
@@ -82,6 +82,45 @@ async fn write(
     .bind(uncounted)
     .fetch_all(on)
     .await?)
+}
+
+/// Those that a consumer has fetched by itself.
+pub(super) async fn acknowledge(
+    on: &mut PgConnection,
+    id: &SubscriptionId,
+    sequences: &[u64],
+    now: Option<i64>,
+) -> Result<Vec<bool>, Failed> {
+    let asked: Vec<i64> = sequences.iter().map(|sequence| signed(*sequence)).collect();
+    let ids: Vec<i64> = sqlx::query_scalar(
+        "select id from polywire_webhook.delivery where sequence = any($2) and state <> 3
+             and subscription = (select number from polywire_webhook.subscription where id = $1)",
+    )
+    .bind(id.as_str())
+    .bind(&asked)
+    .fetch_all(&mut *on)
+    .await?;
+    lock(on, &ids).await?;
+    // Another fence: a worker that has it settles nothing any more.
+    let rows: Vec<(i64, i64, Option<String>)> = sqlx::query_as(
+        "update polywire_webhook.delivery set state = 3, reason = null, lease_until = null, fence = fence + 1,
+             finished = coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+         where id = any($2) and state <> 3 returning sequence, subscription, ordering",
+    )
+    .bind(now)
+    .bind(ids)
+    .fetch_all(&mut *on)
+    .await?;
+    let mut done: HashSet<i64> = rows.iter().map(|row| row.0).collect();
+    let (subscriptions, keys) = rows
+        .into_iter()
+        .filter_map(|(_, subscription, key)| Some((subscription, key?)))
+        .unzip();
+    if promote(on, subscriptions, keys).await? {
+        notify(on).await?;
+    }
+    // Named twice, it was done by the first.
+    Ok(asked.iter().map(|sequence| done.remove(sequence)).collect())
 }
 
 async fn note(

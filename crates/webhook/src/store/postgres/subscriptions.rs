@@ -9,7 +9,7 @@ use super::row::subscription;
 use super::{Failed, notify};
 use crate::record::{Subscription, SubscriptionId, Terms};
 use crate::schedule::Standing;
-use crate::store::plan::{count, signed};
+use crate::store::plan::{count, signed, unsigned};
 use crate::store::{Subscriptions, Updated};
 
 pub(super) async fn create(
@@ -149,6 +149,35 @@ pub(super) async fn remove(on: &mut PgConnection, id: &SubscriptionId) -> Result
         .execute(on)
         .await?;
     Ok(removed.rows_affected() == 1)
+}
+
+pub(super) async fn count_of(pool: &PgPool, tenant: &str) -> Result<usize, Failed> {
+    let found: i64 =
+        sqlx::query_scalar("select count(*) from polywire_webhook.subscription where tenant = $1")
+            .bind(tenant)
+            .fetch_one(pool)
+            .await?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+pub(super) async fn generation(pool: &PgPool) -> Result<u64, Failed> {
+    let value = sqlx::query_scalar("select value from polywire_webhook.generation")
+        .fetch_one(pool)
+        .await?;
+    Ok(unsigned("a generation", value)?)
+}
+
+pub(super) async fn last(pool: &PgPool, id: &SubscriptionId) -> Result<Option<u64>, Failed> {
+    let last: Option<i64> = sqlx::query_scalar(
+        "select c.last from polywire_webhook.subscription s
+         join polywire_webhook.counter c on c.subscription = s.number where s.id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(pool)
+    .await?;
+    Ok(last
+        .map(|last| unsigned("a sequence number", last))
+        .transpose()?)
 }
 
 fn written<T: Serialize>(value: &T) -> Result<String, Error> {

@@ -7,6 +7,7 @@ mod backlog;
 mod deliveries;
 mod enqueue;
 mod lease;
+mod once;
 mod options;
 mod replay;
 mod row;
@@ -19,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use polywire_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, ErrorCode};
 
 use super::wakes::Waker;
 use super::{
-    Backlog, Enqueued, LeaseAsk, LeasedBatch, Page, Replay, Replayed, Store, Subscriptions, Sweep,
-    Swept, Updated, Wakes, check,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store,
+    Subscriptions, Sweep, Swept, Updated, Wakes, check,
 };
 use crate::clock::Clock;
 use crate::record::{
@@ -114,6 +116,36 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn create_once(&self, once: &Once, id: &SubscriptionId, terms: Terms) -> Result<Created> {
+        check::terms(&terms)?;
+        check::once(once)?;
+        let (once, id) = (once.clone(), id.clone());
+        self.write("create", move |on| once::create(on, &once, id, terms))
+            .await
+    }
+
+    async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
+        let (tenant, key) = (tenant.to_owned(), key.to_owned());
+        self.read("read", move |on| once::get(on, &tenant, &key, now))
+            .await
+    }
+
+    async fn count(&self, tenant: &str) -> Result<usize> {
+        let tenant = tenant.to_owned();
+        self.read("count", move |on| subscriptions::count_of(on, &tenant))
+            .await
+    }
+
+    async fn generation(&self) -> Result<u64> {
+        self.read("read", subscriptions::generation).await
+    }
+
+    async fn last_sequence(&self, id: &SubscriptionId) -> Result<Option<u64>> {
+        let id = id.clone();
+        self.read("read", move |on| subscriptions::last(on, &id))
+            .await
+    }
+
     async fn update(&self, id: &SubscriptionId, revision: u64, terms: Terms) -> Result<Updated> {
         check::terms(&terms)?;
         let id = id.clone();
@@ -198,6 +230,15 @@ impl Store for SqliteStore {
             self.0.waker.wake();
         }
         Ok(settled)
+    }
+
+    async fn acknowledge(&self, id: &SubscriptionId, sequences: &[u64]) -> Result<Vec<bool>> {
+        check::batch("sequence numbers in one batch", sequences.len())?;
+        let (id, sequences, now) = (id.clone(), sequences.to_vec(), self.now());
+        let job = move |on: &Connection| settle::acknowledge(on, &id, &sequences, now);
+        let done = self.write("acknowledge", job).await?;
+        self.0.waker.wake();
+        Ok(done)
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>> {

@@ -79,6 +79,34 @@ const MIGRATIONS: &[&str] = &["
         outcome text not null,
         primary key (delivery, number)
     ) strict, without rowid;
+", "
+    -- What was answered to requests that are carried out once.
+    create table once (
+        number integer primary key,
+        tenant text not null,
+        key text not null,
+        subscription text not null,
+        digest blob not null,
+        sealed_by text not null,
+        answer blob not null,
+        at integer not null,
+        until integer not null,
+        unique (tenant, key)
+    ) strict;
+    create index once_until on once (until);
+
+    -- Changes with whatever was agreed with anybody, so that what is remembered of it is read again only then.
+    create table generation (value integer not null) strict;
+    insert into generation values (1);
+    create trigger subscription_comes after insert on subscription begin
+        update generation set value = value + 1;
+    end;
+    create trigger subscription_changes after update of terms on subscription begin
+        update generation set value = value + 1;
+    end;
+    create trigger subscription_goes after delete on subscription begin
+        update generation set value = value + 1;
+    end;
 "];
 
 /// Brings a file to the version of this library.

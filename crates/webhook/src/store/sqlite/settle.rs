@@ -1,11 +1,13 @@
 //! What came of leases.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::enqueue::{fence, promote};
 use super::writer::Failed;
-use crate::record::{Attempt, Settlement};
-use crate::store::plan::{millis, shortened, written};
+use crate::record::{Attempt, Settlement, SubscriptionId};
+use crate::store::plan::{millis, shortened, signed, written};
 
 /// Which were carried out, and whether deliveries became ready by it.
 pub(super) fn settle(
@@ -57,6 +59,36 @@ fn one(on: &Connection, settlement: &Settlement, now: i64) -> Result<Option<bool
         // Others may have it now.
         _ => !finished && written.delay == 0,
     }))
+}
+
+/// Those that a consumer has fetched by itself.
+pub(super) fn acknowledge(
+    on: &Connection,
+    id: &SubscriptionId,
+    sequences: &[u64],
+    now: i64,
+) -> Result<Vec<bool>, Failed> {
+    let mut keys = HashSet::new();
+    let mut acknowledged = Vec::with_capacity(sequences.len());
+    for sequence in sequences {
+        // Another fence: a worker that has it settles nothing any more.
+        let row: Option<(i64, Option<String>)> = on
+            .prepare_cached(
+                "update delivery set state = 3, finished = ?3, reason = null, lease_until = null, fence = fence + 1
+                 where subscription = (select number from subscription where id = ?1) and sequence = ?2 and state <> 3
+                 returning subscription, ordering",
+            )?
+            .query_row(params![id.as_str(), signed(*sequence), now], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        acknowledged.push(row.is_some());
+        keys.extend(row.and_then(|(subscription, key)| Some((subscription, key?))));
+    }
+    for (subscription, key) in keys {
+        promote(on, subscription, &key)?;
+    }
+    Ok(acknowledged)
 }
 
 fn note(on: &Connection, delivery: i64, fence: i64, attempt: &Attempt) -> Result<(), Failed> {

@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use polywire_core::contract::Name;
 use polywire_core::{Error, ErrorKind};
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
 use serde::Serialize;
 
 use super::row::{SUBSCRIPTION, subscription};
 use super::writer::Failed;
 use crate::record::{Subscription, SubscriptionId, Terms};
 use crate::schedule::Standing;
-use crate::store::plan::{count, signed};
+use crate::store::plan::{count, signed, unsigned};
 use crate::store::{Subscriptions, Updated};
 
 pub(super) fn create(
@@ -136,6 +136,32 @@ pub(super) fn remove(on: &Connection, id: &SubscriptionId) -> Result<bool, Faile
         .prepare_cached("delete from subscription where id = ?1")?
         .execute([id.as_str()])?;
     Ok(removed == 1)
+}
+
+pub(super) fn count_of(on: &Connection, tenant: &str) -> Result<usize, Failed> {
+    let found: i64 = on
+        .prepare_cached("select count(*) from subscription where tenant = ?1")?
+        .query_row([tenant], |row| row.get(0))?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+pub(super) fn generation(on: &Connection) -> Result<u64, Failed> {
+    let value = on
+        .prepare_cached("select value from generation")?
+        .query_row([], |row| row.get(0))?;
+    Ok(unsigned("a generation", value)?)
+}
+
+pub(super) fn last(on: &Connection, id: &SubscriptionId) -> Result<Option<u64>, Failed> {
+    let last: Option<i64> = on
+        .prepare_cached(
+            "select c.last from subscription s join counter c on c.subscription = s.number where s.id = ?1",
+        )?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(last
+        .map(|last| unsigned("a sequence number", last))
+        .transpose()?)
 }
 
 fn written<T: Serialize>(value: &T) -> Result<String, Error> {

@@ -175,3 +175,32 @@ pub(crate) async fn have_bounds(world: &World) {
         "1001 subscriptions of one page: expected 1 to 1000"
     );
 }
+
+pub(crate) async fn are_counted_and_known_to_have_changed(world: &World) {
+    let generation = async || world.store.generation().await.unwrap();
+    let (before, id) = (generation().await, SubscriptionId::random());
+    assert_eq!(world.store.last_sequence(&id).await.unwrap(), None);
+    world
+        .store
+        .create(&id, terms("acme", "orders"))
+        .await
+        .unwrap();
+    let created = generation().await;
+    assert_ne!(created, before);
+    assert_eq!(world.store.count("acme").await.unwrap(), 1);
+    assert_eq!(world.store.count("other").await.unwrap(), 0);
+    assert_eq!(world.store.last_sequence(&id).await.unwrap(), Some(0));
+    world.fill(&id, "n", 3).await;
+    assert_eq!(world.store.last_sequence(&id).await.unwrap(), Some(3));
+    world.store.stand(&id, &Standing::default()).await.unwrap();
+    assert_eq!(generation().await, created, "nothing was agreed");
+    world
+        .store
+        .update(&id, 1, terms("acme", "orders"))
+        .await
+        .unwrap();
+    let updated = generation().await;
+    assert_ne!(updated, created);
+    assert!(world.store.remove(&id).await.unwrap());
+    assert_ne!(generation().await, updated);
+}
