@@ -248,10 +248,7 @@ impl WebhookConfig {
                 Ok(Arc::new(SqliteStore::open(SqliteOptions::new(file)).await?))
             }
             StoreConfig::Postgres(url) => {
-                let options = PostgresOptions::new(url.as_str()).schema(match purpose {
-                    Purpose::Outbox => "polywire_webhook",
-                    Purpose::Inbox => "polywire_webhook_inbox",
-                });
+                let options = PostgresOptions::new(url.as_str());
                 Ok(Arc::new(PostgresStore::open(options).await?))
             }
         }

@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::signature::{SignatureHeaders, Verifier};
 use crate::wire::{
-    ALLOWED_ORIGIN, ALLOWED_RATE, HOOKS_PATH, REQUEST_ORIGIN, REQUEST_RATE, TEST, VERIFY, answer,
+    ALLOWED_ORIGIN, ALLOWED_RATE, Challenge, HOOKS_PATH, REQUEST_ORIGIN, REQUEST_RATE, TEST,
+    VERIFY, respond,
 };
 
 /// How long a delivery waits for the keys of a hook that is being registered: the provider may knock before its own
@@ -105,13 +106,13 @@ impl Hooks {
                 Err(error) => match error.kind() {
                     // What the senders of webhooks understand by it.
                     ErrorKind::Unsupported => {
-                        answer::problem_as(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error)
+                        respond::problem_as(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error)
                     }
-                    _ => answer::problem(&error),
+                    _ => respond::problem(&error),
                 },
             },
             _ => {
-                let mut response = answer::problem_as(
+                let mut response = respond::problem_as(
                     StatusCode::METHOD_NOT_ALLOWED,
                     &Error::new(
                         ErrorKind::Unsupported,
@@ -150,22 +151,15 @@ impl Hooks {
                     let text = format!("a challenge cannot be read: {error}");
                     Error::new(ErrorKind::InvalidPayload, text)
                 })?;
-                Ok(answer::json(StatusCode::OK, &asked))
+                Ok(respond::json(StatusCode::OK, &asked))
             }
-            TEST => Ok(answer::empty(StatusCode::ACCEPTED)),
+            TEST => Ok(respond::empty(StatusCode::ACCEPTED)),
             _ => {
                 hook.taker.take(headers.id(), &event, body).await?;
-                Ok(answer::empty(StatusCode::ACCEPTED))
+                Ok(respond::empty(StatusCode::ACCEPTED))
             }
         }
     }
-}
-
-/// What has to be echoed to show that a sink knows its keys.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Challenge {
-    /// Some random text.
-    pub(crate) challenge: String,
 }
 
 fn stranger() -> Error {
@@ -179,12 +173,12 @@ fn stranger() -> Error {
 fn consent(request: &Request<Bytes>, known: bool) -> Response<Bytes> {
     let origin = request.headers().get(REQUEST_ORIGIN);
     let (true, Some(origin)) = (known, origin) else {
-        return answer::problem(&Error::new(
+        return respond::problem(&Error::new(
             ErrorKind::Unroutable,
             "no hook here expects an origin",
         ));
     };
-    let mut response = answer::empty(StatusCode::NO_CONTENT);
+    let mut response = respond::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
     headers.insert(ALLOW, HeaderValue::from_static("POST"));
     headers.insert(ALLOWED_ORIGIN, origin.clone());

@@ -104,6 +104,8 @@ impl QueueTerms {
             order: KeepOrder::ByKey,
             on_sunset: OnSunset::Pause,
             upgrade: None,
+            proposed: None,
+            since: None,
             created_at: now,
             lease_until: Timestamp::MAX,
         }

@@ -27,7 +27,9 @@ use crate::deliver::{SendLimits, Sender};
 use crate::inbox::{Inbox, Put, Queue};
 use crate::schedule::Meaning;
 use crate::signature::SignatureHeaders;
-use crate::wire::{CALLER, CANCEL, SUBSCRIPTION, answer, arrived, kind_of, reply, request_headers};
+use crate::wire::{
+    CALLER, CANCEL, SUBSCRIPTION, arrived, kind_of, reply, request_headers, respond,
+};
 
 /// How many requests are remembered, so that nobody sends one again that was overheard. The window of time in which a
 /// signature is good bounds how long that matters.
@@ -109,30 +111,31 @@ impl Requests {
     pub(crate) async fn answer(&self, request: &Request<Bytes>) -> Response<Bytes> {
         if *request.method() != Method::POST {
             let error = Error::new(ErrorKind::Unsupported, "requests are posted");
-            return answer::problem_as(StatusCode::METHOD_NOT_ALLOWED, &error);
+            return respond::problem_as(StatusCode::METHOD_NOT_ALLOWED, &error);
         }
         match self.take(request).await {
             Ok(Taken::Yes(stamp, head)) => accepted(&stamp, &head),
-            Ok(Taken::Cancelled) => answer::empty(StatusCode::ACCEPTED),
+            Ok(Taken::Cancelled) => respond::empty(StatusCode::ACCEPTED),
             Ok(Taken::Stranger) => {
                 let error = Error::new(
                     ErrorKind::Unauthenticated,
                     "no caller of ours has signed this: register, and check the key and the clock",
                 )
                 .dispatched_as(Dispatched::No);
-                let mut response = answer::problem(&error);
+                let mut response = respond::problem(&error);
                 response
                     .headers_mut()
                     .insert(CALLER, HeaderValue::from_static("unknown"));
                 response
             }
-            Err(error) => answer::problem(&error),
+            Err(error) => respond::problem(&error),
         }
     }
 
     async fn take(&self, request: &Request<Bytes>) -> Result<Taken> {
         let (headers, body) = (request.headers(), request.body());
-        let signature = SignatureHeaders::of(headers).map_err(|error| invalid(error.to_string()))?;
+        let signature =
+            SignatureHeaders::of(headers).map_err(|error| invalid(error.to_string()))?;
         let id = headers
             .get(SUBSCRIPTION)
             .and_then(|value| value.to_str().ok())
@@ -326,12 +329,12 @@ fn accepted(stamp: &Arc<Stamp>, head: &Head) -> Response<Bytes> {
     answer.stamp = Some(stamp.clone());
     let nothing = Bytes::from_static(b"null");
     match CloudEvent::of(&answer, &nothing).to_json() {
-        Ok(event) => answer::of_type(
+        Ok(event) => respond::of_type(
             StatusCode::ACCEPTED,
             HeaderValue::from_static(cloudevent::MEDIA_TYPE),
             event.into(),
         ),
-        Err(error) => answer::problem(&error),
+        Err(error) => respond::problem(&error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Paths, header names and event types of what both ends exchange.
 
 use http::HeaderName;
+use serde::{Deserialize, Serialize};
 
 /// Where requests of callers go.
 pub(crate) const REQUESTS_PATH: &str = "/webhooks/requests";
@@ -30,3 +31,10 @@ pub(crate) const VERIFY: &str = "polywire.subscription.verify";
 pub(crate) const TEST: &str = "polywire.subscription.test";
 /// A call that nobody waits for any more.
 pub(crate) const CANCEL: &str = "polywire.call.cancel";
+
+/// What has to be echoed to show that a sink knows its keys.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Challenge {
+    /// Some random text.
+    pub(crate) challenge: String,
+}

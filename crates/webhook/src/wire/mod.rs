@@ -1,13 +1,14 @@
 //! How webhooks look as HTTP: paths, headers, documents and answers, the same for both ends.
 
-pub(crate) mod answer;
 pub(crate) mod arrived;
 mod caller;
 mod hook;
-mod request;
+mod message;
+pub(crate) mod respond;
+
 mod signed;
 
 pub(crate) use caller::{Caller, NewCaller};
 pub(crate) use hook::*;
-pub(crate) use request::{kind_of, problem_of, read_reply, reply, request_headers};
+pub(crate) use message::{kind_of, problem_of, read_reply, reply, request_headers};
 pub(crate) use signed::sign;

@@ -6,8 +6,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use polywire_core::cloudevent::{self, CloudEvent};
 use polywire_core::contract::Name;
 use polywire_core::{
-    ContentType, Dispatched, Error, ErrorKind, Head, Kind, Outcome, PROBLEM_MEDIA_TYPE, Problem, Reply,
-    Result, Stamp, Token,
+    ContentType, Dispatched, Error, ErrorKind, Head, Kind, Outcome, PROBLEM_MEDIA_TYPE, Problem,
+    Reply, Result, Stamp, Token,
 };
 
 use super::{SUBSCRIPTION, sign};
@@ -35,7 +35,12 @@ pub(crate) fn request_headers(
 }
 
 /// What a request came to, as an event: the payload, or a problem document.
-pub(crate) fn reply(head: &Head, request: &str, stamp: &Stamp, answer: Result<Reply>) -> Result<String> {
+pub(crate) fn reply(
+    head: &Head,
+    request: &str,
+    stamp: &Stamp,
+    answer: Result<Reply>,
+) -> Result<String> {
     let (stamp, media, body) = match answer {
         Ok(Reply {
             stamp,

@@ -1,0 +1,5 @@
+//! The consumer's end: its hooks, its calls and commands, its subscriptions.
+
+mod calls;
+mod hooks;
+mod place;

@@ -1,0 +1,5 @@
+//! The provider's end.
+
+mod callers;
+mod consent;
+mod requests;
