@@ -19,18 +19,25 @@
 //! alone and without its macros, lets deliveries be a part of the application's own transaction. It stays at 0.8 for as long as
 //! 0.9 asks for a later compiler than this workspace does. `chacha20poly1305`, of the same authors as the hashes here, seals keys.
 
+mod channel;
 mod client;
 mod clock;
 mod config;
 pub mod deliver;
+mod extension;
 pub mod guard;
 pub mod inbox;
+mod node;
 pub mod record;
 pub mod schedule;
 pub mod seal;
 mod server;
 pub mod signature;
 pub mod store;
+mod transport;
 mod wire;
 
+pub use channel::WebhookChannel;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{StoreConfig, WebhookConfig};
+pub use transport::{WebhookFactory, WebhookTransport};

@@ -52,7 +52,6 @@ pub(crate) struct Requests {
     services: ArcSwap<BTreeMap<Name, Arc<Served>>>,
     running: Arc<Mutex<HashMap<Running, AbortHandle>>>,
     seen: Cache<Running, ()>,
-    tasks: TaskTracker,
 }
 
 /// A caller's request.
@@ -62,6 +61,8 @@ type Running = (Arc<str>, String);
 struct Served {
     service: Arc<Service>,
     queue: Queue,
+    /// The calls under way.
+    tasks: TaskTracker,
 }
 
 impl Requests {
@@ -79,13 +80,16 @@ impl Requests {
             services: ArcSwap::default(),
             running: Arc::default(),
             seen: Cache::new(REMEMBERED),
-            tasks: TaskTracker::new(),
         }
     }
 
     /// Takes requests for a contract from now on; its commands go to a queue.
     pub(crate) fn serve(&self, service: Arc<Service>, queue: Queue) {
-        let served = Arc::new(Served { service, queue });
+        let served = Arc::new(Served {
+            service,
+            queue,
+            tasks: TaskTracker::new(),
+        });
         self.services.rcu(|services| {
             let mut services = BTreeMap::clone(services);
             services.insert(served.service.name().clone(), served.clone());
@@ -93,15 +97,31 @@ impl Requests {
         });
     }
 
-    /// Waits until every call that was taken has been answered.
-    pub(crate) async fn finish(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
+    /// The service of a contract, if it is served.
+    pub(crate) fn service(&self, contract: &Name) -> Result<Arc<Service>> {
+        Ok(self.served(contract)?.service.clone())
+    }
+
+    /// Waits until every call of a contract that was taken has been answered.
+    pub(crate) async fn finish(&self, contract: &Name) {
+        let served = self.services.load().get(contract).cloned();
+        if let Some(served) = served {
+            served.tasks.close();
+            served.tasks.wait().await;
+        }
+    }
+
+    /// Takes nothing more for a contract.
+    pub(crate) fn forget(&self, contract: &Name) {
+        self.services.rcu(|services| {
+            let mut services = BTreeMap::clone(services);
+            services.remove(contract);
+            services
+        });
     }
 
     /// Ends every call.
     pub(crate) fn close(&self) {
-        self.tasks.close();
         for (_, running) in self.running.lock().drain() {
             running.abort();
         }
@@ -186,7 +206,7 @@ impl Requests {
         if kind == Kind::Command {
             self.keep(&served, admission, body).await?;
         } else {
-            self.run(caller, key, admission, body);
+            self.run(&served, caller, key, admission, body);
         }
         Ok(taken)
     }
@@ -236,7 +256,14 @@ impl Requests {
     }
 
     /// Runs a call by itself, and hands its reply over.
-    fn run(&self, caller: Arc<Known>, key: Running, admission: Admission, body: Bytes) {
+    fn run(
+        &self,
+        served: &Served,
+        caller: Arc<Known>,
+        key: Running,
+        admission: Admission,
+        body: Bytes,
+    ) {
         let (sender, clock) = (self.sender.clone(), self.clock.clone());
         let of = Ended {
             key: key.clone(),
@@ -261,7 +288,7 @@ impl Requests {
         };
         // Held while it starts, so that one that ends at once is not kept after it.
         let mut running = self.running.lock();
-        let task = self.tasks.spawn(call);
+        let task = served.tasks.spawn(call);
         running.insert(key, task.abort_handle());
     }
 }

@@ -1,0 +1,137 @@
+//! Both ends of a webhook channel.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use polywire_core::contract::{Name, Offer};
+use polywire_core::lifecycle::Lifecycle;
+use polywire_core::{
+    Capability, Channel, Deliveries, Health, Letters, Message, Receipt, Reply, Result, Service,
+    Subscription,
+};
+
+use crate::node::Node;
+
+/// A channel over webhooks: its transport's `url` makes it a consumer's, what it serves a provider's. Both listen.
+#[derive(Debug)]
+pub struct WebhookChannel {
+    id: u64,
+    capability: Capability,
+    node: Arc<Node>,
+    /// The listener's own channel: documents, discovery, health.
+    http: Arc<dyn Channel>,
+    life: Lifecycle,
+}
+
+impl WebhookChannel {
+    pub(crate) fn new(id: u64, node: Arc<Node>, http: Arc<dyn Channel>) -> Self {
+        node.opened();
+        Self {
+            id,
+            capability: node.config().capability(),
+            node,
+            http,
+            life: Lifecycle::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Channel for WebhookChannel {
+    fn capability(&self) -> &Capability {
+        &self.capability
+    }
+
+    fn health(&self) -> Health {
+        self.life.health()
+    }
+
+    async fn discover(&self, contract: &Name) -> Result<Offer> {
+        let _inside = self.life.enter()?;
+        self.life.until_closed(self.http.discover(contract)).await
+    }
+
+    async fn call(&self, message: Message) -> Result<Reply> {
+        let _inside = self.life.enter()?;
+        let calls = self.node.calls().await?;
+        self.life.until_closed(calls.call(message)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<Receipt> {
+        let _inside = self.life.enter()?;
+        let calls = self.node.calls().await?;
+        self.life.until_closed(calls.send(message)).await
+    }
+
+    async fn publish(&self, message: Message) -> Result<Receipt> {
+        let _inside = self.life.enter()?;
+        let provider = self.node.provider().await?;
+        self.life.until_closed(provider.publish(message)).await
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
+        let _inside = self.life.enter()?;
+        let groups = self.node.groups().await?;
+        let deliveries = self
+            .life
+            .until_closed(groups.subscribe(subscription))
+            .await?;
+        let ended = self.life.draining().clone().cancelled_owned();
+        let closed = self.life.closing().clone().cancelled_owned();
+        let ended = async move {
+            tokio::select! {
+                () = ended => {}
+                () = closed => {}
+            }
+        };
+        Ok(Deliveries::new(deliveries.take_until(Box::pin(ended))))
+    }
+
+    async fn serve(&self, service: Arc<Service>) -> Result<()> {
+        self.life.open()?;
+        let provider = self.node.provider().await?;
+        provider.serve(service.clone(), self.id).await?;
+        self.http.serve(service).await
+    }
+
+    async fn address(&self) -> Option<String> {
+        self.http.address().await
+    }
+
+    fn letters(&self) -> Option<Arc<dyn Letters>> {
+        self.node.letters()
+    }
+
+    async fn drain(&self) -> Result<()> {
+        self.life.refuse_new();
+        let draining = async {
+            // Calls are refused from here on, and those that run get their replies out.
+            let drained = self.http.drain();
+            let provider = self.node.served();
+            let finished = async {
+                if let Some(provider) = provider {
+                    provider.drain(self.id).await;
+                }
+            };
+            tokio::join!(drained, finished).0
+        };
+        tokio::select! {
+            drained = draining => drained?,
+            () = self.life.closing().cancelled() => {}
+        }
+        self.life.emptied().await;
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.life.close() {
+            if let Some(provider) = self.node.served() {
+                provider.close(self.id);
+            }
+            self.http.close().await?;
+            self.node.closed().await;
+        }
+        Ok(())
+    }
+}
