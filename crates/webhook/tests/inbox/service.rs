@@ -15,11 +15,20 @@ use tokio::time::timeout;
 
 use crate::world::{ORDERS, SOON, event};
 
-/// What the handlers were given.
+/// What a handler was given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seen {
+    pub(crate) text: String,
+    pub(crate) attempt: u32,
+    pub(crate) version: String,
+    /// The caller's subject.
+    pub(crate) subject: Option<String>,
+}
+
+/// What the handlers were given, and what they wait for.
 pub(crate) struct Orders {
     contract: Arc<Contract>,
-    /// The texts in their order, with the attempt, the version and the caller's subject.
-    pub(crate) seen: watch::Sender<Vec<(String, u32, String, Option<String>)>>,
+    pub(crate) seen: watch::Sender<Vec<Seen>>,
     /// What the handlers of `wait` wait for.
     pub(crate) gate: Semaphore,
     callers: Mutex<BTreeMap<String, Caller>>,
@@ -50,7 +59,7 @@ impl Orders {
     }
 
     /// What was seen, as soon as it is so much.
-    pub(crate) async fn until(&self, count: usize) -> Vec<(String, u32, String, Option<String>)> {
+    pub(crate) async fn until(&self, count: usize) -> Vec<Seen> {
         let mut seen = self.seen.subscribe();
         let enough = seen.wait_for(|seen| seen.len() >= count);
         let seen = timeout(SOON / 3, enough).await.expect("commands in time");
@@ -83,10 +92,13 @@ impl Provider for Version {
             let caller = cx.caller().clone();
             let subject = caller.subject().map(str::to_owned);
             self.0.callers.lock().insert(text.clone(), caller);
-            let (attempt, version) = (cx.attempt(), cx.version().to_string());
-            self.0
-                .seen
-                .send_modify(|seen| seen.push((text, attempt, version, subject)));
+            let seen = Seen {
+                text,
+                attempt: cx.attempt(),
+                version: cx.version().to_string(),
+                subject,
+            };
+            self.0.seen.send_modify(|all| all.push(seen));
             Ok(Answer {
                 outcome,
                 body: Bytes::from_static(b"{}"),

@@ -35,8 +35,8 @@ impl Reopen for Database {
     }
 }
 
-pub(crate) async fn sqlite() -> World {
-    World::new(File(tempfile::tempdir().unwrap()))
+pub(crate) fn sqlite() -> std::future::Ready<World> {
+    std::future::ready(World::new(File(tempfile::tempdir().unwrap())))
 }
 
 pub(crate) async fn postgres() -> World {
