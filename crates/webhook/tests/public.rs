@@ -1,6 +1,7 @@
 //! What users of the crate rely on: its types can be shared among tasks.
 
 use polywire_webhook::guard::{ConnectError, GuardedConnector, Policy, SystemResolver, Target};
+use polywire_webhook::inbox::{Inbox, InboxOptions, Member, Queue, Reader, Workers};
 use polywire_webhook::record::{Delivery, Leased, NewDelivery, Settlement, Subscription};
 use polywire_webhook::schedule::{Endpoint, Permit, RetryPlan};
 use polywire_webhook::seal::{Keyring, SealingKey};
@@ -32,6 +33,8 @@ fn types_are_shared_among_tasks() {
         Wakes,
     )>();
     shared::<(Keyring, SealingKey)>();
+    shared::<(Inbox, InboxOptions, Member, Queue, Workers)>();
+    shared::<dyn Reader>();
     shared::<(ManualClock, SystemClock)>();
     shared::<dyn Clock>();
     shared::<dyn Store>();

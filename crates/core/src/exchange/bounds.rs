@@ -88,3 +88,20 @@ impl Bounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let bounds = Bounds {
+            backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(1),
+            ..Bounds::default()
+        };
+        let waits = [0, 1, 2, 3, 4, 5, 6, u32::MAX].map(|attempt| bounds.wait_after(attempt));
+        let expected = [100, 100, 200, 400, 800, 1000, 1000, 1000].map(Duration::from_millis);
+        assert_eq!(waits, expected);
+    }
+}

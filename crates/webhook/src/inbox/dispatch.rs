@@ -14,13 +14,15 @@ use super::shared::Shared;
 use crate::record::{Leased, SubscriptionId};
 use crate::store::{LeaseAsk, LeasedBatch, MAX_BATCH, Of, Wakes};
 
+/// How many queues are asked for at once: a store looks at no more than a thousand.
+const TOGETHER: usize = 500;
 /// The longest wait after the store has failed.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn dispatch(shared: Arc<Shared>, settler: Settler) {
     let mut wakes = shared.store.wakes();
     let mut poll = Instant::now();
-    let mut failures = 0;
+    let mut failures: u32 = 0;
     while !shared.ended.is_cancelled() {
         let now = Instant::now();
         if now >= poll {
@@ -32,27 +34,37 @@ pub(super) async fn dispatch(shared: Arc<Shared>, settler: Settler) {
             wait(&shared, &mut wakes, poll).await;
             continue;
         }
+        let mut failed = false;
         for ask in asks {
+            if failed {
+                shared.failed(&ask);
+                continue;
+            }
             // Never dropped half way: what was leased is handed out.
             match shared.store.lease(&ask).await {
-                Ok(batch) => {
-                    failures = 0;
-                    shared.hand_out(&ask, batch, &settler);
-                }
+                Ok(batch) => shared.hand_out(&ask, batch, &settler),
                 Err(error) => {
                     tracing::warn!(%error, "no message could be leased");
                     shared.failed(&ask);
-                    failures += 1;
-                    let doubled = 2_u32.saturating_pow(failures);
-                    let wait = shared.options.poll.saturating_mul(doubled);
-                    tokio::select! {
-                        () = shared.ended.cancelled() => return,
-                        () = sleep(wait.min(MAX_WAIT)) => {}
-                    }
+                    failed = true;
                 }
             }
         }
         shared.state.lock().leasing = false;
+        shared.handed.notify_waiters();
+        failures = if failed {
+            failures.saturating_add(1)
+        } else {
+            0
+        };
+        if failed {
+            let doubled = 2_u32.saturating_pow(failures);
+            let wait = shared.options.poll.saturating_mul(doubled);
+            tokio::select! {
+                () = shared.ended.cancelled() => {}
+                () = sleep(wait.min(MAX_WAIT)) => {}
+            }
+        }
     }
 }
 
@@ -92,14 +104,29 @@ impl Shared {
             ids.push(id.clone());
         }
         state.leasing = !by_room.is_empty();
-        let ask = |(share, ids): (usize, Vec<SubscriptionId>)| LeaseAsk {
+        let ask = |share: usize, ids: &[SubscriptionId]| LeaseAsk {
             limit: share.saturating_mul(ids.len()).min(MAX_BATCH),
             per_subscription: share,
             lease: self.options.lease,
-            of: Of::Only(ids),
+            of: Of::Only(ids.to_vec()),
         };
         // Those with the most room first.
-        by_room.into_values().rev().map(ask).collect()
+        let asks = by_room.values().rev();
+        asks.flat_map(|(share, ids)| ids.chunks(TOGETHER).map(|ids| ask(*share, ids)))
+            .collect()
+    }
+
+    /// Resolves when what is being leased now was handed out.
+    pub(super) async fn until_handed(&self) {
+        let mut handed = std::pin::pin!(self.handed.notified());
+        // Registered before the look, so that the end of it is not missed.
+        handed.as_mut().enable();
+        if self.state.lock().leasing {
+            tokio::select! {
+                () = handed => {}
+                () = self.ended.cancelled() => {}
+            }
+        }
     }
 
     /// What was asked for may still be there.

@@ -18,6 +18,9 @@ pub struct Member {
 }
 
 impl Member {
+    /// The most messages that one member may hold unsettled.
+    pub const MAX_PREFETCH: usize = 100_000;
+
     pub(super) fn new(inbox: Inbox, seat: Arc<Seat>) -> Self {
         Self { inbox, seat }
     }

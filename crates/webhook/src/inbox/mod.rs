@@ -77,6 +77,7 @@ impl Inbox {
             bounds,
             options,
             look: Notify::new(),
+            handed: Notify::new(),
             settled: Notify::new(),
             ended: CancellationToken::new(),
             state: Mutex::default(),
@@ -170,7 +171,7 @@ impl Inbox {
         })
     }
 
-    /// Joins a queue with room for `prefetch` unsettled messages, at least one. Members take turns.
+    /// Joins a queue with room for `prefetch` unsettled messages, from 1 to [`Member::MAX_PREFETCH`]. Members take turns.
     ///
     /// # Errors
     /// `Closed` after [`drain`](Self::drain), `Unroutable` when the queue was removed.
@@ -219,6 +220,7 @@ impl Inbox {
             }
         }
         shared.end(|seat| !seat.finishes());
+        shared.until_handed().await;
         self.0.settler.flush().await;
     }
 

@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 use polywire_core::Result;
 use tokio::sync::Notify;
 
-use super::Queue;
 use super::held::Held;
 use super::shared::{Phase, Shared, State, closed, gone};
+use super::{Member, Queue};
 use crate::record::SubscriptionId;
 
 /// A member, as the dispatcher sees it.
@@ -47,7 +47,7 @@ impl Shared {
             state.seats += 1;
             let number = state.seats;
             let line = state.lines.get_mut(&queue.id).ok_or_else(|| gone(queue))?;
-            let free = prefetch.max(1);
+            let free = prefetch.clamp(1, Member::MAX_PREFETCH);
             let seat = Arc::new(Seat {
                 number,
                 line: queue.id.clone(),

@@ -27,6 +27,8 @@ pub(super) struct Shared {
     pub(super) options: InboxOptions,
     /// Somebody has room, or something was found.
     pub(super) look: Notify,
+    /// What was leased is handed out.
+    pub(super) handed: Notify,
     /// Something was settled.
     pub(super) settled: Notify,
     /// The inbox is closed, or nobody has it any more.
