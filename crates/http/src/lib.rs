@@ -20,3 +20,4 @@ pub use extension::Extension;
 pub use tls::TlsConfig;
 pub use transport::{HttpFactory, HttpTransport};
 pub use url::BaseUrl;
+pub use wire::lifetime_headers;

@@ -7,6 +7,7 @@
 //! - [`schedule`]: when to try again, and how much an endpoint is given.
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
+//! - [`server`]: subscribing, and publishing to those who have.
 //! - [`seal`]: the keys of subscriptions at rest.
 //!
 //! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
@@ -24,7 +25,9 @@ pub mod guard;
 pub mod record;
 pub mod schedule;
 pub mod seal;
+pub mod server;
 pub mod signature;
 pub mod store;
+mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock};

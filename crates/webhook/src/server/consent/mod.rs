@@ -1,0 +1,189 @@
+//! Whether a sink wants what it is sent.
+//!
+//! Two questions, in this order: the handshake of `CloudEvents` HTTP webhook 1.0 section 4, which a sink that knows nothing of us
+//! does not answer; and a challenge that is signed like its deliveries will be, which only one that the subscriber controls
+//! sends back. They are asked again a few times, then not before somebody asks for it.
+
+mod apply;
+mod challenge;
+mod handshake;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use polywire_core::{Error, ErrorKind};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use super::reply::{Answered, Refusal};
+use super::{Inner, Server};
+use crate::record::{Subscription, SubscriptionId};
+
+/// How many are asked, or remembered to have been asked in vain.
+const MOST: usize = 10_000;
+/// How many are asked at once.
+const AT_ONCE: usize = 64;
+
+/// Who is being asked, and why who was asked did not consent.
+pub(super) struct Consents {
+    asked: Mutex<HashMap<SubscriptionId, Asking>>,
+    places: Arc<Semaphore>,
+}
+
+struct Asking {
+    outcome: watch::Receiver<Outcome>,
+    task: AbortHandle,
+}
+
+/// What came of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing yet, or nothing good so far.
+    Asking(Option<&'static str>),
+    /// The sink wants it.
+    Given,
+    /// Not in any of the attempts.
+    Refused(&'static str),
+}
+
+impl Default for Consents {
+    fn default() -> Self {
+        Self {
+            asked: Mutex::default(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+}
+
+impl Consents {
+    /// Why a sink has not consented so far.
+    pub(super) fn reason(&self, id: &SubscriptionId) -> Option<&'static str> {
+        match *self.asked.lock().get(id)?.outcome.borrow() {
+            Outcome::Asking(reason) => reason,
+            Outcome::Given => None,
+            Outcome::Refused(reason) => Some(reason),
+        }
+    }
+
+    /// Asks no more.
+    pub(super) fn forget(&self, id: &SubscriptionId) {
+        if let Some(asking) = self.asked.lock().remove(id) {
+            asking.task.abort();
+        }
+    }
+
+    /// Makes room for one more.
+    fn room(&self) -> Result<(), Error> {
+        let mut asked = self.asked.lock();
+        if asked.len() >= MOST {
+            asked.retain(|_, asking| !asking.task.is_finished());
+        }
+        if asked.len() < MOST {
+            return Ok(());
+        }
+        let text = format!("{MOST} sinks are being asked for their consent: retry later");
+        Err(Error::new(ErrorKind::Overloaded, text))
+    }
+
+    fn begun(&self, id: &SubscriptionId, asking: Asking) {
+        if let Some(before) = self.asked.lock().insert(id.clone(), asking) {
+            before.task.abort();
+        }
+    }
+}
+
+impl Server {
+    /// Asks a sink for its consent to what the subscription is, or is to be, and waits for the outcome as long as it is told.
+    pub(super) async fn consented(
+        &self,
+        subscription: Subscription,
+        wait: Option<Duration>,
+    ) -> Answered<Subscription> {
+        let inner = self.inner();
+        inner.consents.room()?;
+        let id = subscription.id.clone();
+        let (tell, mut outcome) = watch::channel(Outcome::Asking(None));
+        let Some(task) = self.spawn(ask(inner.clone(), id.clone(), tell)) else {
+            let text =
+                "the provider is being shut down and asks no sink for its consent: retry later";
+            return Err(Error::new(ErrorKind::Unavailable, text).into());
+        };
+        let asking = Asking {
+            outcome: outcome.clone(),
+            task,
+        };
+        inner.consents.begun(&id, asking);
+        let Some(wait) = wait else {
+            return Ok(subscription);
+        };
+        let ended = outcome.wait_for(|outcome| !matches!(outcome, Outcome::Asking(_)));
+        // Whether it came to an end, or somebody else asks anew: what the store has now is what it is.
+        let _ = timeout(wait, ended).await;
+        let found = inner.store.subscription(&id).await?;
+        found.ok_or_else(Refusal::absent)
+    }
+}
+
+/// Asks until the sink consents or nothing is left to try.
+async fn ask(inner: Arc<Inner>, id: SubscriptionId, tell: watch::Sender<Outcome>) {
+    let mut reason = UNREACHABLE;
+    let waits = [Duration::ZERO]
+        .into_iter()
+        .chain(inner.options.consent_retries.clone());
+    for wait in waits {
+        sleep(wait).await;
+        let Ok(_place) = inner.consents.places.clone().acquire_owned().await else {
+            return;
+        };
+        match inner.attempt(&id).await {
+            Ok(()) => {
+                tell.send_replace(Outcome::Given);
+                return;
+            }
+            Err(why) => {
+                tracing::debug!(subscription = %id, why, "the sink has not consented");
+                reason = why;
+                tell.send_replace(Outcome::Asking(Some(why)));
+            }
+        }
+    }
+    tell.send_replace(Outcome::Refused(reason));
+}
+
+/// What is said of a sink that was not reached, whatever the reason: answers would map the network.
+const UNREACHABLE: &str = "sink-unreachable";
+/// It answered the handshake without saying that it wants anything.
+const NO_CONSENT: &str = "handshake-refused";
+/// It did not send the challenge back.
+const NO_ECHO: &str = "challenge-refused";
+/// This provider could not ask.
+const NOT_ASKED: &str = "provider-failed";
+
+impl Inner {
+    /// Asks once, and carries out what the sink consented to.
+    async fn attempt(&self, id: &SubscriptionId) -> Result<(), &'static str> {
+        let failed = |error: Error| {
+            tracing::warn!(subscription = %id, %error, "a sink could not be asked for its consent");
+            NOT_ASKED
+        };
+        let found = self.store.subscription(id).await.map_err(failed)?;
+        let Some(subscription) = found else {
+            return Err(NOT_ASKED);
+        };
+        let candidate = apply::Candidate::of(&subscription);
+        let target = self
+            .sender
+            .target(&candidate.sink)
+            .map_err(|_| UNREACHABLE)?;
+        let allowed = self.handshake(&subscription, &candidate, &target).await?;
+        let signer = self.candidate_signer(&subscription).map_err(failed)?;
+        self.challenge(&subscription, &candidate, &target, &signer)
+            .await?;
+        self.apply(subscription, &candidate, allowed)
+            .await
+            .map_err(failed)
+    }
+}

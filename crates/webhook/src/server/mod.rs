@@ -1,0 +1,162 @@
+//! The provider's side: who subscribes to what, and publishing to those who have.
+//!
+//! A subscription is created at `/webhooks/subscriptions` and is pending until its sink has consented: it answers the
+//! handshake of CloudEvents HTTP webhook 1.0 section 4, and then echoes a challenge that is signed like its deliveries will be. A
+//! change of the sink, of keys or of the major is asked for in the same way, and the old state serves until the sink agrees.
+//!
+//! What is published is rendered and enqueued for each subscription of the event whose version is on the track of the message.
+//! Subscriptions are remembered: a change made by this process holds at once, one by another process after
+//! [`ServerOptions::poll`] at most.
+//!
+//! Nothing is sent from here but the questions for consent: that is the part of [`deliver`](crate::deliver).
+
+mod agree;
+mod change;
+mod consent;
+mod create;
+mod deliveries;
+mod document;
+mod lifecycle;
+mod notice;
+mod options;
+mod publish;
+mod read;
+mod reply;
+mod rewrite;
+mod rotate;
+mod route;
+mod upgrade;
+mod upkeep;
+mod who;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use polywire_core::contract::Name;
+use polywire_core::{Result, Service};
+use tokio::task::{AbortHandle, JoinSet};
+
+pub use notice::{Notice, NoticeCode, Notices};
+pub use options::ServerOptions;
+pub use publish::Publisher;
+
+use crate::deliver::Sender;
+use crate::record::Subscription;
+use crate::seal::Keyring;
+use crate::store::Store;
+use consent::Consents;
+use publish::Book;
+
+/// Takes subscriptions and publishes to them. Cloning shares it; its tasks end with the last clone, or [`close`](Self::close).
+#[derive(Clone)]
+pub struct Server(Arc<Handle>);
+
+struct Handle {
+    inner: Arc<Inner>,
+    /// `None` once it is closed.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+/// What tasks share; it does not hold them, so that they end with their server.
+pub(super) struct Inner {
+    store: Arc<dyn Store>,
+    keys: Keyring,
+    sender: Sender,
+    options: ServerOptions,
+    services: RwLock<BTreeMap<Name, Arc<Service>>>,
+    book: Book,
+    consents: Consents,
+}
+
+impl Server {
+    /// Takes subscriptions into a store, with keys sealed by a keyring, and asks sinks for their consent through a sender.
+    ///
+    /// # Errors
+    /// `Config` when an option is out of its bounds; those of [`Store`] when it cannot be read.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        keys: Keyring,
+        sender: Sender,
+        options: ServerOptions,
+    ) -> Result<Self> {
+        options.check()?;
+        let book = Book::new(options.recent, options.recent_bytes);
+        book.refresh(&*store).await?;
+        let inner = Arc::new(Inner {
+            store,
+            keys,
+            sender,
+            options,
+            services: RwLock::default(),
+            book,
+            consents: Consents::default(),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(publish::keep_up(inner.clone()));
+        tasks.spawn(upkeep::keep_up(inner.clone()));
+        Ok(Self(Arc::new(Handle {
+            inner,
+            tasks: Mutex::new(Some(tasks)),
+        })))
+    }
+
+    /// Takes subscriptions of a contract; serving it again replaces its service.
+    pub fn serve(&self, service: Arc<Service>) {
+        let name = service.name().clone();
+        self.inner().services.write().insert(name, service);
+    }
+
+    /// Publishes to those who have subscribed.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.0.inner.clone())
+    }
+
+    /// Ends its tasks. Requests are still answered, but no sink is asked for its consent any more. Idempotent.
+    pub async fn close(&self) {
+        let tasks = self.0.tasks.lock().take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0.inner
+    }
+
+    /// Runs something until it ends or the server does; `None` when that has ended already.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
+        let mut tasks = self.0.tasks.lock();
+        let tasks = tasks.as_mut()?;
+        while tasks.try_join_next().is_some() {}
+        Some(tasks.spawn(task))
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    fn service(&self, contract: &Name) -> Option<Arc<Service>> {
+        self.services.read().get(contract).cloned()
+    }
+
+    fn notice(&self, of: &Subscription, code: NoticeCode, detail: impl Into<String>) {
+        let notice = Notice::of(of, code, detail, self.now());
+        self.options.notices.notice(notice);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<Name> = self.inner().services.read().keys().cloned().collect();
+        f.debug_struct("Server")
+            .field("services", &services)
+            .field("options", &self.inner().options)
+            .finish_non_exhaustive()
+    }
+}
