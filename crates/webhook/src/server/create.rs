@@ -22,6 +22,10 @@ const ANSWER: &str = "answer";
 impl Server {
     pub(super) async fn create(&self, asked: &Asked) -> Answered {
         let inner = self.inner();
+        if self.is_closed() {
+            let text = "the provider is being shut down: retry at another replica";
+            return Err(Error::new(ErrorKind::Unavailable, text).into());
+        }
         let ask: Create = asked.document()?;
         let key = idempotency_key(asked)?;
         let digest = digest(&ask)?;

@@ -127,6 +127,10 @@ impl Server {
         &self.0.inner
     }
 
+    fn is_closed(&self) -> bool {
+        self.0.tasks.lock().is_none()
+    }
+
     /// Runs something until it ends or the server does; `None` when that has ended already.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
         let mut tasks = self.0.tasks.lock();

@@ -107,9 +107,8 @@ impl Server {
         let id = subscription.id.clone();
         let (tell, mut outcome) = watch::channel(Outcome::Asking(None));
         let Some(task) = self.spawn(ask(inner.clone(), id.clone(), tell)) else {
-            let text =
-                "the provider is being shut down and asks no sink for its consent: retry later";
-            return Err(Error::new(ErrorKind::Unavailable, text).into());
+            // Another replica, or this one when it is back, is asked for it.
+            return Ok(subscription);
         };
         let asking = Asking {
             outcome: outcome.clone(),
