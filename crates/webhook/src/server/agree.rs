@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use polywire_core::contract::{
-    Agreement, Known, Name, Offer, Offered, Requirement, Status, Version, negotiate,
+    Agreement, Known, Name, Offer, Offered, Requirement, Status, Track, Version, negotiate,
 };
-use polywire_core::{Error, ErrorKind, Kind, Service};
+use polywire_core::{Error, ErrorKind, Kind, Service, Stamp};
 
 use super::Inner;
 use super::reply::{Answered, Refusal};
@@ -33,6 +33,17 @@ pub(super) fn offer_at(service: &Service, now: Timestamp) -> Offer {
         Some(instance) => same.with_instance(instance),
         None => same,
     }
+}
+
+/// What a service says of a version: of itself, or of the highest of its track when a release has replaced it.
+pub(super) fn stamp<'a>(service: &'a Service, version: &Version) -> Option<&'a Stamp> {
+    let same = |offered: &&Offered| Track::of(&offered.version) == Track::of(version);
+    let exact = service.stamp(version);
+    let replaced = || {
+        let highest = service.offer().versions().iter().rev().find(same)?;
+        service.stamp(&highest.version)
+    };
+    exact.or_else(replaced).map(|stamp| &**stamp)
 }
 
 /// When a version is switched off, if that is decided.
@@ -162,11 +173,11 @@ impl Inner {
         let asked = seconds.map_or(self.options.lease, Duration::from_secs);
         let until = later(now, asked.min(self.options.max_lease));
         let service = self.service(contract);
-        let offered = service
-            .as_ref()
-            .and_then(|service| service.offer().find(version));
+        let stamp = service.as_ref().and_then(|service| stamp(service, version));
         // What is over already bounds nothing: the lease is then for the time until an upgrade.
-        let sunset = offered.and_then(sunset).filter(|sunset| *sunset > now);
+        let sunset: Option<Timestamp> =
+            stamp.and_then(|stamp| stamp.sunset.as_deref()?.parse().ok());
+        let sunset = sunset.filter(|sunset| *sunset > now);
         Ok(sunset.map_or(until, |sunset| until.min(sunset)))
     }
 }

@@ -3,6 +3,7 @@
 use http::{HeaderName, StatusCode, header};
 use zeroize::Zeroizing;
 
+use super::agree::stamp;
 use super::reply::{Answered, Reply, json, set};
 use super::route::{etag, path};
 use super::{Inner, Server};
@@ -42,10 +43,10 @@ impl Inner {
             &terms.version.to_string(),
         );
         let service = self.service(terms.contract());
-        if let Some(stamp) = service
+        let stamp = service
             .as_ref()
-            .and_then(|service| service.stamp(&terms.version))
-        {
+            .and_then(|service| stamp(service, &terms.version));
+        if let Some(stamp) = stamp {
             polywire_http::lifetime_headers(stamp, headers);
         }
     }

@@ -109,12 +109,18 @@ impl Server {
     pub(super) async fn delete(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
         let revision = asked.if_match()?;
         let own = self.own(asked, id).await?;
-        if revision.is_some_and(|revision| revision != own.revision) {
+        if !own.terms.state.is_over() {
+            // Ended first, by its revision, so that nobody's change is lost unseen.
+            self.alter(asked, id, revision, |_, terms| {
+                terms.state = State::Ended;
+                Ok(())
+            })
+            .await?;
+        } else if revision.is_some_and(|revision| revision != own.revision) {
             return Err(super::route::stale());
         }
         self.inner().consents.forget(id);
         self.inner().store.remove(id).await?;
-        self.inner().book.remove(own.terms.contract(), id);
         Ok(empty(StatusCode::NO_CONTENT))
     }
 

@@ -42,8 +42,6 @@ pub enum NoticeCode {
     Resumed,
     /// Its lease has ended.
     Expired,
-    /// Its version is deprecated.
-    Deprecated,
     /// Its version is retired: it waits for an upgrade.
     Paused,
     /// It went to another major.
@@ -61,7 +59,6 @@ impl NoticeCode {
             Self::Unverified => "subscription.unverified",
             Self::Resumed => "subscription.resumed",
             Self::Expired => "subscription.expired",
-            Self::Deprecated => "subscription.deprecated",
             Self::Paused => "subscription.version-retired",
             Self::Upgraded => "subscription.upgraded",
             Self::ShadowEnded => "subscription.shadow-ended",

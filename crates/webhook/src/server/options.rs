@@ -28,6 +28,9 @@ pub struct ServerOptions {
     pub pending: Duration,
     /// How long to wait between the attempts at a sink's consent: 1 s, 5 s and 30 s by default. At most 10.
     pub consent_retries: Vec<Duration>,
+    /// How long after it was last asked a sink is not asked anew for the same subscription, 1 s by default: whoever
+    /// subscribes cannot have somebody else's server asked without end.
+    pub consent_pause: Duration,
     /// How long one attempt at it may take, 15 s by default.
     pub consent_deadline: Duration,
     /// How long an answer to an `Idempotency-Key` is kept, 24 hours by default.
@@ -67,6 +70,7 @@ impl Default for ServerOptions {
             max_lease: 30 * DAY,
             pending: Duration::from_secs(3600),
             consent_retries: [1, 5, 30].map(Duration::from_secs).to_vec(),
+            consent_pause: Duration::from_secs(1),
             consent_deadline: Duration::from_secs(15),
             idempotency: DAY,
             rollback: DAY,

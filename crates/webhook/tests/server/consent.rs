@@ -220,3 +220,31 @@ async fn nobody_is_asked_after_the_end() {
     assert!(world.sink.seen().is_empty());
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_sink_is_not_asked_without_end() {
+    let world = sqlite().await;
+    let options = polywire_webhook::server::ServerOptions {
+        consent_pause: crate::world::HOUR,
+        ..world.options()
+    };
+    let server = world.again(options).await;
+    world.sink.behave(Manners {
+        origin: None,
+        ..Manners::default()
+    });
+    let told = post("")
+        .body(&wish(&world.sink.url))
+        .wait()
+        .of(&server)
+        .await;
+    assert_eq!(told.json["reason"], "handshake-refused");
+    assert_eq!(world.sink.seen().len(), 3);
+    for _ in 0..10 {
+        let verify = post(&format!("{}/verify", at(&told.json["id"])));
+        assert_eq!(verify.of(&server).await.json["state"], "pending");
+    }
+    server.close().await;
+    assert_eq!(world.sink.seen().len(), 3, "it is asked again in an hour");
+    world.close().await;
+}

@@ -234,3 +234,40 @@ async fn other_paths_and_methods_are_told() {
     assert_eq!(world.ask(post("").text("\u{0}\u{1}")).await.status, 400);
     world.close().await;
 }
+
+#[tokio::test]
+async fn whoever_drains_takes_no_one() {
+    let world = sqlite().await;
+    let service = crate::world::orders();
+    world.server.serve(service.clone());
+    let id = world.subscribe(|_| {}).await["id"].clone();
+    service.refuse_new();
+    for events in [json!(["shipped"]), json!([])] {
+        let mut body = wish(&world.sink.url);
+        body["events"] = events;
+        let told = world.ask(post("").body(&body)).await;
+        let text = "contract \"orders\" is draining here: retry at another replica";
+        assert_eq!(told.refusal(), (503, "", text));
+    }
+    let told = world.ask(post(&format!("{}/lease", at(&id)))).await;
+    assert_eq!(told.status, 200, "what is there goes on");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tasks_end_with_the_last_clone() {
+    let world = sqlite().await;
+    let before = std::sync::Arc::strong_count(&world.store);
+    let server = world.again(world.options()).await;
+    let (clone, publisher) = (server.clone(), server.publisher());
+    drop((server, clone, publisher));
+    let ended = async {
+        while std::sync::Arc::strong_count(&world.store) > before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::world::SOON, ended)
+        .await
+        .expect("in time");
+    world.close().await;
+}

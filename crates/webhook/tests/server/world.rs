@@ -166,6 +166,7 @@ fn options(clock: &ManualClock, notices: &Arc<Log>) -> ServerOptions {
         authenticator: Some(Arc::new(Door)),
         origin: "events.acme.example".to_owned(),
         consent_retries: vec![Duration::from_millis(1); 2],
+        consent_pause: Duration::from_millis(1),
         consent_deadline: Duration::from_secs(10),
         // Those that matter to a case are made to happen.
         poll: Duration::from_millis(20),

@@ -9,14 +9,14 @@ mod challenge;
 mod handshake;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind};
-use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::reply::{Answered, Refusal};
 use super::{Inner, Server};
@@ -34,6 +34,9 @@ pub(super) struct Consents {
 }
 
 struct Asking {
+    /// What it is asked for.
+    revision: u64,
+    begun: Instant,
     outcome: watch::Receiver<Outcome>,
     task: AbortHandle,
 }
@@ -88,6 +91,19 @@ impl Consents {
         Err(Error::new(ErrorKind::Overloaded, text))
     }
 
+    /// What comes of asking for the same that is under way already.
+    fn under_way(&self, of: &Subscription) -> Option<watch::Receiver<Outcome>> {
+        let asked = self.asked.lock();
+        let asking = asked.get(&of.id)?;
+        let same = asking.revision == of.revision && !asking.task.is_finished();
+        same.then(|| asking.outcome.clone())
+    }
+
+    /// When a sink may be asked anew.
+    fn next(&self, id: &SubscriptionId, pause: Duration) -> Option<Instant> {
+        self.asked.lock().get(id).map(|asking| asking.begun + pause)
+    }
+
     fn begun(&self, id: &SubscriptionId, asking: Asking) {
         if let Some(before) = self.asked.lock().insert(id.clone(), asking) {
             before.task.abort();
@@ -102,32 +118,54 @@ impl Server {
         subscription: Subscription,
         wait: Option<Duration>,
     ) -> Answered<Subscription> {
-        let inner = self.inner();
-        inner.consents.room()?;
         let id = subscription.id.clone();
-        let (tell, mut outcome) = watch::channel(Outcome::Asking(None));
-        let Some(task) = self.spawn(ask(inner.clone(), id.clone(), tell)) else {
-            // Another replica, or this one when it is back, is asked for it.
-            return Ok(subscription);
-        };
-        let asking = Asking {
-            outcome: outcome.clone(),
-            task,
-        };
-        inner.consents.begun(&id, asking);
-        let Some(wait) = wait else {
+        let outcome = self.begin(&subscription)?;
+        let (Some(wait), Some(mut outcome)) = (wait, outcome) else {
             return Ok(subscription);
         };
         let ended = outcome.wait_for(|outcome| !matches!(outcome, Outcome::Asking(_)));
         // Whether it came to an end, or somebody else asks anew: what the store has now is what it is.
         let _ = timeout(wait, ended).await;
-        let found = inner.store.subscription(&id).await?;
+        let found = self.inner().store.subscription(&id).await?;
         found.ok_or_else(Refusal::absent)
+    }
+
+    /// Begins to ask; `None` when this server has ended: another replica, or this one when it is back, is asked for it.
+    fn begin(&self, subscription: &Subscription) -> Answered<Option<watch::Receiver<Outcome>>> {
+        let consents = &self.inner().consents;
+        if let Some(outcome) = consents.under_way(subscription) {
+            return Ok(Some(outcome));
+        }
+        consents.room()?;
+        let id = &subscription.id;
+        let start = consents.next(id, self.inner().options.consent_pause);
+        let (tell, outcome) = watch::channel(Outcome::Asking(None));
+        let task = self.spawn(ask(self.inner().clone(), id.clone(), start, tell));
+        let Some(task) = task else {
+            return Ok(None);
+        };
+        let begun = start.map_or_else(Instant::now, |start| start.max(Instant::now()));
+        let asking = Asking {
+            revision: subscription.revision,
+            begun,
+            outcome: outcome.clone(),
+            task,
+        };
+        consents.begun(id, asking);
+        Ok(Some(outcome))
     }
 }
 
 /// Asks until the sink consents or nothing is left to try.
-async fn ask(inner: Arc<Inner>, id: SubscriptionId, tell: watch::Sender<Outcome>) {
+async fn ask(
+    inner: Arc<Inner>,
+    id: SubscriptionId,
+    start: Option<Instant>,
+    tell: watch::Sender<Outcome>,
+) {
+    if let Some(start) = start {
+        sleep_until(start).await;
+    }
     let mut reason = UNREACHABLE;
     let waits = [Duration::ZERO]
         .into_iter()

@@ -10,7 +10,7 @@ use polywire_core::contract::Name;
 use polywire_core::{Head, Result};
 
 use super::recent::Recent;
-use super::render::Rendering;
+use super::render::{BATCH_BYTES, Rendering};
 use super::snapshot::Snapshots;
 use crate::record::{Subscription, SubscriptionId};
 use crate::store::{MAX_BATCH, Store, Subscriptions};
@@ -45,17 +45,11 @@ impl Book {
         }
     }
 
-    /// Takes note of a change made here.
+    /// Takes note of a change made here, such as the end of one.
     pub(in crate::server) fn put(&self, subscription: &Subscription) {
         let mut known = self.known.lock();
         known.touched.insert(subscription.id.clone());
         known.put(Arc::new(subscription.clone()));
-    }
-
-    pub(in crate::server) fn remove(&self, contract: &Name, id: &SubscriptionId) {
-        let mut known = self.known.lock();
-        known.touched.insert(id.clone());
-        known.remove(contract, id);
     }
 
     /// Reads all of them again if any has changed.
@@ -114,12 +108,20 @@ impl Book {
             return Ok(());
         };
         let earlier = self.recent.lock().since(since);
-        let deliveries: Vec<_> = earlier
-            .iter()
-            .filter_map(|rendering| rendering.delivery(subscription))
-            .collect();
-        for batch in deliveries.chunks(MAX_BATCH) {
-            store.enqueue(batch.to_vec()).await?;
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for rendering in earlier {
+            let Some(delivery) = rendering.delivery(subscription) else {
+                continue;
+            };
+            batch.push(delivery);
+            bytes += rendering.bytes();
+            if batch.len() == MAX_BATCH || bytes >= BATCH_BYTES {
+                store.enqueue(std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            store.enqueue(batch).await?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use render::Rendering;
 
 use super::Inner;
 use crate::record::NewDelivery;
-use crate::store::{Enqueued, MAX_BATCH, PostgresStore};
+use crate::store::{Enqueued, PostgresStore};
 
 /// How much longer than one reading of all subscriptions took the next one waits.
 const REST: u32 = 10;
@@ -52,10 +52,11 @@ impl Publisher {
         let book = &self.0.book;
         // First remembered, then sent to those who are there: who comes in between gets it by the one or by the other.
         book.remember(rendering.clone());
+        let most = rendering.batch();
         let mut batch = Vec::new();
         for delivery in self.deliveries(&message, &rendering) {
             batch.push(delivery);
-            if batch.len() == MAX_BATCH {
+            if batch.len() == most {
                 let full = std::mem::take(&mut batch);
                 note(&self.0.store.enqueue(full).await?, &message);
             }
@@ -83,7 +84,7 @@ impl Publisher {
     ) -> Result<Receipt> {
         let rendering = Rendering::of(&message, self.0.now())?;
         let deliveries: Vec<_> = self.deliveries(&message, &rendering).collect();
-        for batch in deliveries.chunks(MAX_BATCH) {
+        for batch in deliveries.chunks(rendering.batch()) {
             note(&store.enqueue_in(transaction, batch).await?, &message);
         }
         Ok(receipt(&message))

@@ -13,7 +13,10 @@ use sha2::{Digest, Sha256};
 use super::track;
 use crate::record::{Body, KeepOrder, NewDelivery, Phase, Subscription};
 use crate::signature::MAX_ID_BYTES;
+use crate::store::MAX_BATCH;
 
+/// How many bytes one batch of deliveries has, unless a single one has more.
+pub(super) const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// The mark of a rendering that is only looked at.
 const SHADOW: (&str, &str) = ("contract-shadow", "true");
 
@@ -72,6 +75,11 @@ impl Rendering {
     pub(super) fn bytes(&self) -> usize {
         let (before, after) = self.body.parts();
         before.len() + after.map_or(0, Bytes::len) + self.message_id.len() + self.webhook_id.len()
+    }
+
+    /// How many of its deliveries go into one batch: each is written with a body of its own.
+    pub(super) fn batch(&self) -> usize {
+        (BATCH_BYTES / self.bytes().max(1)).clamp(1, MAX_BATCH)
     }
 
     /// What a subscription gets of it.

@@ -12,7 +12,8 @@ use tokio::time::sleep;
 
 use super::rewrite::Rewritten;
 use super::{Inner, NoticeCode, Server};
-use crate::record::Subscription;
+use crate::clock::later;
+use crate::record::{State, Subscription};
 use crate::store::{MAX_BATCH, Subscriptions, Sweep};
 use tend::Tended;
 
@@ -63,16 +64,8 @@ impl Inner {
 
     async fn tend_one(&self, subscription: Subscription) -> Result<()> {
         let now = self.now();
-        if let Some(code) = self.is_to_go(&subscription, now) {
-            self.consents.forget(&subscription.id);
-            if self.store.remove(&subscription.id).await? {
-                self.book
-                    .remove(subscription.terms.contract(), &subscription.id);
-                if code == NoticeCode::Unverified {
-                    self.notice(&subscription, code, "");
-                }
-            }
-            return Ok(());
+        if self.is_to_go(&subscription, now) {
+            return self.let_go(subscription, now).await;
         }
         let service = self.service(subscription.terms.contract());
         let mut tended = Tended::default();
@@ -92,15 +85,32 @@ impl Inner {
     }
 
     /// Whether a subscription is removed: nobody has consented in time, or it ended long ago.
-    fn is_to_go(&self, subscription: &Subscription, now: Timestamp) -> Option<NoticeCode> {
+    fn is_to_go(&self, subscription: &Subscription, now: Timestamp) -> bool {
         let terms = &subscription.terms;
-        let waited = |since: Timestamp, long: Duration| crate::clock::later(since, long) <= now;
-        if terms.state == crate::record::State::Pending {
-            let over = waited(terms.created_at, self.options.pending) || terms.lease_until <= now;
-            return over.then_some(NoticeCode::Unverified);
+        let waited = |since: Timestamp, long: Duration| later(since, long) <= now;
+        if terms.state == State::Pending {
+            return waited(terms.created_at, self.options.pending) || terms.lease_until <= now;
         }
-        let over = terms.state.is_over() && waited(terms.lease_until, self.options.keep_letters);
-        over.then_some(NoticeCode::Expired)
+        terms.state.is_over() && waited(terms.lease_until, self.options.keep_letters)
+    }
+
+    async fn let_go(&self, subscription: Subscription, now: Timestamp) -> Result<()> {
+        let pending = subscription.terms.state == State::Pending;
+        // Ended first, by its revision: one that becomes active or is renewed at this moment stays.
+        let ended = self
+            .rewrite::<Error>(subscription, |found, terms| {
+                terms.state = State::Ended;
+                Ok(self.is_to_go(found, now))
+            })
+            .await?;
+        if let Rewritten::Done(ended) = ended {
+            self.consents.forget(&ended.id);
+            self.store.remove(&ended.id).await?;
+            if pending {
+                self.notice(&ended, NoticeCode::Unverified, "");
+            }
+        }
+        Ok(())
     }
 
     async fn sweep(&self) -> Result<()> {
