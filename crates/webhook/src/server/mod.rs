@@ -12,7 +12,7 @@
 
 mod agree;
 mod change;
-mod consent;
+
 mod create;
 mod deliveries;
 mod document;
@@ -27,6 +27,7 @@ mod rotate;
 mod route;
 mod upgrade;
 mod upkeep;
+mod verify;
 mod who;
 
 use std::collections::BTreeMap;
@@ -47,8 +48,8 @@ use crate::deliver::Sender;
 use crate::record::Subscription;
 use crate::seal::Keyring;
 use crate::store::Store;
-use consent::Consents;
 use publish::Book;
+use verify::Consents;
 
 /// Takes subscriptions and publishes to them. Cloning shares it; its tasks end with the last clone, or [`close`](Self::close).
 #[derive(Clone)]

@@ -248,3 +248,28 @@ async fn a_sink_is_not_asked_without_end() {
     assert_eq!(world.sink.seen().len(), 3, "it is asked again in an hour");
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_sink_that_answers_late_has_not_consented() {
+    let world = sqlite().await;
+    let options = polywire_webhook::server::ServerOptions {
+        consent_deadline: std::time::Duration::from_millis(100),
+        ..world.options()
+    };
+    let server = world.again(options).await;
+    world.sink.behave(Manners {
+        echo: Echo::Never,
+        ..Manners::default()
+    });
+    let told = post("")
+        .body(&wish(&world.sink.url))
+        .wait()
+        .of(&server)
+        .await;
+    assert_eq!(
+        (&told.json["state"], &told.json["reason"]),
+        (&json!("pending"), &json!("sink-unreachable"))
+    );
+    server.close().await;
+    world.close().await;
+}

@@ -47,6 +47,7 @@ macro_rules! cases {
                 }
                 upgrading {
                     goes_by_a_shadow_and_back
+                    loses_and_doubles_nothing_while_it_is_published_to
                 }
                 retiring {
                     pauses_upgrades_and_drains_in_order

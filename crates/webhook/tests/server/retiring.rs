@@ -187,3 +187,33 @@ async fn a_replica_that_does_not_know_a_newer_major_leaves_it_alone() {
     assert_eq!(world.get(&id).await.json["reason"], "version-retired");
     world.close().await;
 }
+
+#[tokio::test]
+async fn nobody_comes_to_what_is_retired_and_nobody_goes_back_to_it() {
+    let world = sqlite().await;
+    let id = world.subscribe(|_| {}).await["id"].clone();
+    let upgrade = json!({ "version": "^2", "strategy": "now" });
+    let path = |rest: &str| format!("{}/upgrade{rest}", at(&id));
+    let told = world.ask(post(&path("")).body(&upgrade).wait()).await;
+    assert_eq!(told.json["version"], "2.1.0");
+    world.server.serve(serving(&["2.1.0"]));
+    let told = world.ask(post(&path("/rollback"))).await;
+    assert_eq!(
+        told.refusal(),
+        (
+            409,
+            "version-retired",
+            "version 1.4.0 is retired: there is no way back to it"
+        )
+    );
+    assert_eq!(world.get(&id).await.json["version"], "2.1.0");
+
+    world.server.serve(crate::world::orders());
+    world.clock.advance(40 * DAY);
+    let told = world
+        .ask(post("").body(&crate::world::wish(&world.sink.url)))
+        .await;
+    assert_eq!(told.status, 406, "its sunset has passed: {}", told.json);
+    assert_eq!(told.json["offered"][0]["why"], "withdrawn", "{}", told.json);
+    world.close().await;
+}

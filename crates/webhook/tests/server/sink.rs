@@ -33,6 +33,8 @@ pub(crate) enum Echo {
     Right,
     Wrong,
     Nothing,
+    /// It never answers.
+    Never,
 }
 
 impl Default for Manners {
@@ -164,6 +166,7 @@ async fn answer(
             Echo::Right => json!({ "challenge": challenge }).to_string(),
             Echo::Wrong => json!({ "challenge": "another" }).to_string(),
             Echo::Nothing => String::new(),
+            Echo::Never => std::future::pending().await,
         };
         *response.body_mut() = Full::from(echo);
     }

@@ -126,6 +126,18 @@ pub(crate) async fn is_carried_out_once_for_a_key(world: &World) {
     let listed = world.ask(get("")).await;
     assert_eq!(listed.json["subscriptions"].as_array().unwrap().len(), 1);
 
+    let at_once =
+        (0..8).map(|_| world.ask(post("").body(&body).header("idempotency-key", "at once")));
+    let told = futures_util::future::join_all(at_once).await;
+    assert!(told.iter().all(|told| told.status == 201));
+    let ids: std::collections::BTreeSet<_> =
+        told.iter().map(|told| told.json["id"].as_str()).collect();
+    let secrets: std::collections::BTreeSet<_> = told
+        .iter()
+        .map(|told| told.json["keys"][0]["secret"].as_str())
+        .collect();
+    assert_eq!((ids.len(), secrets.len()), (1, 1));
+
     world.clock.advance(crate::world::DAY);
     let later = world.ask(once(&body)).await;
     assert_eq!(later.status, 201);

@@ -200,3 +200,38 @@ async fn a_shadow_that_nobody_commits_ends() {
     assert_eq!(names(&world.rendered(&id).await), ["evt-1-v1"]);
     world.close().await;
 }
+
+pub(crate) async fn loses_and_doubles_nothing_while_it_is_published_to(world: &World) {
+    const MESSAGES: usize = 120;
+    let id = world.subscribe(|_| {}).await["id"].clone();
+    let publishing = async {
+        for number in 0..MESSAGES {
+            // As the core does: every copy at once.
+            let publisher = world.server.publisher();
+            let copies = crate::world::copies(&BOTH, &format!("evt-{number:03}"));
+            let published = copies.into_iter().map(|copy| publisher.publish(copy));
+            futures_util::future::try_join_all(published).await.unwrap();
+        }
+    };
+    let changing = async {
+        let verb = |verb: &str, body: Value| {
+            world.ask(post(&format!("{}/{verb}", at(&id))).body(&body).wait())
+        };
+        for _ in 0..5 {
+            assert_eq!(
+                verb("upgrade", json!({ "version": "^2" })).await.status,
+                202
+            );
+            assert_eq!(verb("upgrade/commit", json!({})).await.status, 200);
+            assert_eq!(verb("upgrade/rollback", json!({})).await.status, 200);
+        }
+    };
+    tokio::join!(publishing, changing);
+    let main = world.mains(&id).await;
+    let names: std::collections::BTreeSet<_> = main.iter().cloned().collect();
+    assert_eq!(
+        (main.len(), names.len()),
+        (MESSAGES, MESSAGES),
+        "each counts once"
+    );
+}

@@ -153,6 +153,29 @@ impl World {
         self.store.deliveries(&page).await.unwrap()
     }
 
+    /// The messages of which a subscription has a rendering that counts, once for each.
+    pub(crate) async fn mains(&self, id: &Value) -> Vec<String> {
+        let mut page = Page {
+            subscription: id.as_str().unwrap().parse().unwrap(),
+            state: None,
+            after: 0,
+            limit: Page::MAX,
+        };
+        let mut mains = Vec::new();
+        loop {
+            let found = self.store.deliveries(&page).await.unwrap();
+            let Some(last) = found.last() else {
+                return mains;
+            };
+            page.after = last.sequence;
+            let shadow = |(name, _): &(String, String)| name == "contract-shadow";
+            let main = found
+                .into_iter()
+                .filter(|one| !one.headers.iter().any(shadow));
+            mains.extend(main.map(|one| one.message_id));
+        }
+    }
+
     /// Publishes an event as the core's publisher does: once for each version, under one id.
     pub(crate) async fn publish(&self, versions: &[&'static str], id: &str) {
         for message in copies(versions, id) {
