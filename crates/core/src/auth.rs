@@ -37,6 +37,12 @@ impl Caller {
         self.0.as_ref()?.subject.as_deref()
     }
 
+    /// All verified claims, for a queue that keeps them with a command; `None` when anonymous.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Map<String, Value>> {
+        self.0.as_ref().map(|verified| &verified.claims)
+    }
+
     /// A verified claim.
     #[must_use]
     pub fn claim(&self, name: &str) -> Option<&Value> {

@@ -175,7 +175,8 @@ impl<'a> CloudEvent<'a> {
             event.contractinteraction = Some(head.interaction.clone());
             event.contracttimeout = head
                 .remaining()
-                .map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                // Rounded up, so that a deadline is not shortened to nothing.
+                .map(|left| u64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
         }
         event
     }

@@ -22,6 +22,7 @@ mod error;
 mod exchange;
 mod history;
 mod letters;
+pub mod lifecycle;
 pub mod memory;
 mod message;
 mod metadata;

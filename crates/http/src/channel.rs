@@ -10,8 +10,8 @@ use polywire_core::{
 };
 
 use crate::client::{Client, Ends};
-use crate::lifecycle::Lifecycle;
 use crate::server::Provider;
+use polywire_core::lifecycle::Lifecycle;
 
 /// A channel over HTTP: its transport's `url` makes it a consumer's, `listen` a provider's.
 #[derive(Debug)]

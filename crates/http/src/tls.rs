@@ -95,7 +95,10 @@ impl TlsConfig {
     }
 
     /// The rustls configuration of a consumer; ALPN is set by the connector.
-    pub(crate) fn client(&self) -> Result<ClientConfig> {
+    ///
+    /// # Errors
+    /// `Config` naming the file that cannot be used.
+    pub fn client(&self) -> Result<ClientConfig> {
         let ca = self.ca.as_deref();
         let builder = match ca {
             Some(path) => client_builder(ca)?.with_root_certificates(roots(path)?),

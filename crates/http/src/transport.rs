@@ -82,6 +82,11 @@ impl HttpTransport {
         self.provider.address().await
     }
 
+    /// The URL of where it listens, as consumers configure it.
+    pub async fn local_url(&self) -> Option<String> {
+        self.provider.url().await
+    }
+
     /// Every contract that is or will be served, as routes to merge into an application of your own, with its own
     /// listener, TLS and middleware. Call it before the first contract is served; then `listen` is not needed.
     ///

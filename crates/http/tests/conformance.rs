@@ -17,15 +17,19 @@ struct Http;
 /// How many replicas the consumers of one world know.
 const REPLICAS: usize = 3;
 
-/// An address that nobody else takes before its provider does: below the ports that systems hand out.
+/// An address that nobody else takes before its provider does: below the ports that systems hand out, and where all of
+/// 127.0.0.0/8 is this machine, on a host of this process's own.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 12_000 + u16::try_from(std::process::id() % 8_000).unwrap_or_default();
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let host = if cfg!(target_os = "linux") {
+        [127, 1, high, low]
+    } else {
+        [127, 0, 0, 1]
+    };
     loop {
-        let address = SocketAddr::from((
-            [127, 0, 0, 1],
-            first + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000,
-        ));
+        let port = 12_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000;
+        let address = SocketAddr::from((host, port));
         if TcpListener::bind(address).is_ok() {
             return address;
         }

@@ -8,6 +8,7 @@
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
 //! - [`server`]: subscribing, and publishing to those who have.
+//! - [`inbox`]: a durable queue of what has arrived, at either end.
 //! - [`seal`]: the keys of subscriptions at rest.
 //!
 //! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
@@ -19,9 +20,12 @@
 //! alone and without its macros, lets deliveries be a part of the application's own transaction. It stays at 0.8 for as long as
 //! 0.9 asks for a later compiler than this workspace does. `chacha20poly1305`, of the same authors as the hashes here, seals keys.
 
+mod client;
 mod clock;
+mod config;
 pub mod deliver;
 pub mod guard;
+pub mod inbox;
 pub mod record;
 pub mod schedule;
 pub mod seal;

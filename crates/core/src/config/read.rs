@@ -94,6 +94,25 @@ impl Section {
         })
     }
 
+    /// Lengths of time as [`duration`](Self::duration) reads them, each within a range, both ends included.
+    pub fn durations(&self, key: &str, range: RangeInclusive<Duration>) -> Option<Vec<Duration>> {
+        let texts = self.list(key)?;
+        let read = |text: &String| {
+            let duration = parse_duration(text).filter(|duration| range.contains(duration));
+            if duration.is_none() {
+                let message = format!(
+                    "has {}: expected durations such as \"5s\", each from {} to {}",
+                    quoted(text),
+                    show_duration(*range.start()),
+                    show_duration(*range.end())
+                );
+                self.mistake(key, message);
+            }
+            duration
+        };
+        texts.iter().map(read).collect()
+    }
+
     /// A number of bytes, `65536` or `"64KiB"` (`B`, `KiB`, `MiB`, `GiB`), within a range, both ends included.
     pub fn size(&self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let example = if range.contains(&65_536) {

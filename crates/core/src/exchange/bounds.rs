@@ -50,6 +50,14 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// How long to wait before the retry that follows an attempt, which is counted from 1.
+    #[must_use]
+    pub fn wait_after(&self, attempt: u32) -> Duration {
+        self.backoff
+            .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
+            .min(self.max_backoff)
+    }
+
     /// Reads the keys that every transport with an exchange shares: `queue_messages`, `queue_bytes`, `max_attempts`,
     /// `backoff`, `max_backoff` and `command_workers`. What is wrong is noted in the section.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -233,14 +233,6 @@ impl Queue {
         self.wake();
     }
 
-    fn backoff(&self, attempt: u32) -> Duration {
-        let doubled = self
-            .bounds
-            .backoff
-            .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-        doubled.min(self.bounds.max_backoff)
-    }
-
     fn shelve(self: &Arc<Self>, shelf: Shelf, entry: Entry, reason: String) -> Result<()> {
         let mut head = Head::clone(&entry.message.head);
         head.attempt = entry.attempt;
@@ -275,7 +267,7 @@ impl Queue {
                 Ok(())
             }
             Verdict::Retry { after } if entry.attempt < self.bounds.max_attempts => {
-                let wait = after.unwrap_or_else(|| self.backoff(entry.attempt));
+                let wait = after.unwrap_or_else(|| self.bounds.wait_after(entry.attempt));
                 entry.attempt += 1;
                 self.put_back(entry, Some(crate::options::after(wait)));
                 Ok(())

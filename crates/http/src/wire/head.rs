@@ -118,7 +118,11 @@ fn number(name: &str, value: &HeaderValue, range: std::ops::RangeInclusive<u32>)
     })
 }
 
-fn token(value: &HeaderValue) -> Result<Option<Token>> {
+/// The token of an `Authorization` value; `None` when it is of another scheme.
+///
+/// # Errors
+/// `InvalidPayload` for bytes that are not printable, `TooLarge` beyond [`Token::MAX`].
+pub fn token(value: &HeaderValue) -> Result<Option<Token>> {
     let Ok(text) = value.to_str() else {
         return Err(invalid(
             "header authorization has bytes that are not printable ASCII",
@@ -198,8 +202,11 @@ pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     Ok(())
 }
 
-/// An `Authorization` value that is never printed and never indexed by HTTP/2 compression.
-pub(crate) fn bearer(token: &Token) -> Result<HeaderValue> {
+/// An `Authorization` value that is never printed and never indexed by HTTP/2 compression (RFC 6750 section 2.1).
+///
+/// # Errors
+/// `InvalidPayload` when the token has characters that no header can carry.
+pub fn bearer(token: &Token) -> Result<HeaderValue> {
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
         .map_err(|_| invalid("the token has characters that no header can carry"))?;
     value.set_sensitive(true);

@@ -9,7 +9,8 @@ mod stamp;
 mod text;
 
 pub(crate) use event::{decode_event, encode_event};
-pub(crate) use head::{Stated, bearer, read_head, write_head};
+pub(crate) use head::{Stated, read_head, write_head};
+pub use head::{bearer, token};
 pub(crate) use names::*;
 pub(crate) use settle::{
     Failed, Gap, Joined, MAX_PREFETCH, MAX_SETTLEMENTS, Settled, Settlement, Settlements,

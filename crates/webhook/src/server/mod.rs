@@ -11,7 +11,9 @@
 //! Nothing is sent from here but the questions for consent: that is the part of [`deliver`](crate::deliver).
 
 mod agree;
+mod callers;
 mod change;
+mod consent;
 
 mod create;
 mod deliveries;
@@ -22,6 +24,7 @@ mod options;
 mod publish;
 mod read;
 mod reply;
+mod requests;
 mod rewrite;
 mod rotate;
 mod route;

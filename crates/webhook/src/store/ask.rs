@@ -102,6 +102,17 @@ pub enum Enqueued {
     NoSubscription,
 }
 
+/// How much of a subscription is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Deliveries that are not finished.
+    pub deliveries: usize,
+    /// Their bodies, in bytes.
+    pub bytes: usize,
+    /// Dead and parked deliveries.
+    pub letters: usize,
+}
+
 /// What a worker wants to have.
 #[derive(Clone, Debug)]
 pub struct LeaseAsk {

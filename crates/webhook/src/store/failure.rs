@@ -26,3 +26,11 @@ pub(super) fn too_new(found: i64, known: usize) -> Error {
         ),
     )
 }
+
+/// The store answered less than it was asked.
+pub(super) fn unanswered() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "the webhook store gave no answer for a delivery",
+    )
+}

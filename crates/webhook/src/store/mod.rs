@@ -12,8 +12,8 @@ mod sqlite;
 mod wakes;
 
 pub use ask::{
-    Created, Enqueued, LeaseAsk, LeasedBatch, Of, Once, Page, Replay, Replayed, Subscriptions,
-    Sweep, Swept, Updated, Which,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Of, Once, Page, Replay, Replayed,
+    Subscriptions, Sweep, Swept, Updated, Which,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
@@ -103,6 +103,18 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `TooLarge` when there are more than [`MAX_BATCH`], or one is out of the bounds of [`NewDelivery`].
     async fn enqueue(&self, new: Vec<NewDelivery>) -> Result<Vec<Enqueued>>;
+
+    /// Keeps a delivery as one that is [parked](crate::record::DeliveryState::Parked), with the reason, and resolves when it is durable.
+    ///
+    /// # Behavior
+    /// As [`enqueue`](Self::enqueue), but nobody can lease it until it is [replayed](Self::replay).
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    async fn park(&self, new: NewDelivery, reason: &str) -> Result<Enqueued>;
+
+    /// How much of a subscription is kept, nothing of one that is not there.
+    async fn backlog(&self, id: &SubscriptionId) -> Result<Backlog>;
 
     /// Gives deliveries that are due to a worker, for some time.
     ///

@@ -84,6 +84,11 @@ pub(super) fn unsigned(what: &str, number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|error| unreadable(what, error))
 }
 
+/// How many there are, as stores say it.
+pub(super) fn size(many: i64) -> usize {
+    usize::try_from(many).unwrap_or_default()
+}
+
 /// How many, as stores are told.
 pub(super) fn count(many: usize) -> i64 {
     i64::try_from(many).unwrap_or(i64::MAX)

@@ -1,17 +1,29 @@
-//! The documents of the subscription API, the same at both ends.
+//! How webhooks look as HTTP: paths, headers, documents and answers, the same for both ends.
 //!
-//! Of a request every field is known, or the request is refused with the name of the one that is not; of an answer unknown
-//! fields are passed over, so that a provider may say more.
+//! Of a document that is a request every field is known, or it is refused with the name of the one that is not; of an answer
+//! unknown fields are passed over, so that a provider may say more.
 
 mod answer;
+pub(crate) mod arrived;
+mod caller;
+mod hook;
+mod message;
 mod request;
+pub(crate) mod respond;
+
+mod signed;
+
+pub(crate) use caller::{Caller, NewCaller};
+pub(crate) use hook::*;
+pub(crate) use message::{kind_of, problem_of, read_reply, reply, request_headers};
+pub(crate) use signed::sign;
 
 pub(crate) use answer::{
     Acknowledged, DeliveriesDocument, DeliveryDocument, Document, KeyDocument, ListDocument,
     ProposedDocument, ReplayedDocument, StandingDocument, TestedDocument, UpgradeDocument,
 };
 pub(crate) use request::{
-    Acknowledge, Change, Create, Renew, ReplayAsk, Rotate, Strategy, UpgradeAsk,
+    Acknowledge, Change, Create, Renew, ReplayAsk, Rotate, Sign, Strategy, UpgradeAsk,
 };
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ macro_rules! over {
                     numbers_without_gaps_and_recognises_duplicates
                     writes_the_number_into_the_body
                     is_all_or_nothing_for_many_at_once
+                    parks_one_that_nobody_is_given
                     keeps_one_of_many_alike
                     has_bounds
                 }
@@ -82,6 +83,9 @@ macro_rules! over {
                     sweeps_what_is_old
                     finishes_what_was_asked_for
                     is_closed_and_opened_again
+                }
+                counting {
+                    counts_what_is_there
                 }
             }
         }

@@ -7,9 +7,10 @@ use sqlx::PgConnection;
 
 use super::Failed;
 use super::rows::Rows;
-use crate::record::{DeliveryId, NewDelivery};
+use crate::record::{DeliveryId, DeliveryState, NewDelivery};
 use crate::store::Enqueued;
-use crate::store::plan::{digest, unsigned};
+use crate::store::failure::unanswered;
+use crate::store::plan::{digest, shortened, unsigned};
 
 /// Keeps deliveries within the transaction that the connection is in.
 pub(super) async fn enqueue(
@@ -57,6 +58,30 @@ pub(super) async fn enqueue(
     let numbers = rows.insert(on, now).await?;
     give_numbers(&mut answers, new, &counters, &numbers);
     Ok(answers)
+}
+
+/// Keeps one that nobody is given.
+pub(super) async fn park(
+    on: &mut PgConnection,
+    new: &[NewDelivery],
+    reason: &str,
+    now: Option<i64>,
+) -> Result<Enqueued, Failed> {
+    let enqueued = enqueue(on, new, now).await?.pop().ok_or_else(unanswered)?;
+    if let Enqueued::New { id, .. } = enqueued {
+        sqlx::query(
+            "update polywire_webhook.delivery set state = $2, reason = $3,
+                 finished = coalesce($4, (extract(epoch from clock_timestamp()) * 1000)::bigint)
+             where id = $1",
+        )
+        .bind(id.0)
+        .bind(DeliveryState::Parked.number())
+        .bind(shortened(reason))
+        .bind(now)
+        .execute(on)
+        .await?;
+    }
+    Ok(enqueued)
 }
 
 pub(super) struct Counter {

@@ -4,6 +4,7 @@
 //! those of the workers need not agree. Everything is in a schema of its own, `polywire_webhook`, in any database, so that
 //! [`PostgresStore::enqueue_in`] can be a part of the application's own transaction.
 
+mod backlog;
 mod deliveries;
 mod enqueue;
 mod error;
@@ -30,8 +31,8 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::wakes::Waker;
 use super::{
-    Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store, Subscriptions,
-    Sweep, Swept, Updated, Wakes, check,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store,
+    Subscriptions, Sweep, Swept, Updated, Wakes, check,
 };
 use crate::clock::Clock;
 use crate::record::{
@@ -222,6 +223,19 @@ impl Store for PostgresStore {
         let enqueued = self.0.gather.enqueue(new).await?;
         self.0.waker.wake();
         Ok(enqueued)
+    }
+
+    async fn park(&self, new: NewDelivery, reason: &str) -> Result<Enqueued> {
+        let new = [new];
+        check::new(&new)?;
+        let job = async |on: &mut PgConnection| enqueue::park(on, &new, reason, self.now()).await;
+        self.write("park", job).await
+    }
+
+    async fn backlog(&self, id: &SubscriptionId) -> Result<Backlog> {
+        backlog::count(&self.0.pool, id)
+            .await
+            .map_err(|error| error.into_error("count"))
     }
 
     async fn lease(&self, ask: &LeaseAsk) -> Result<LeasedBatch> {

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::writer::Failed;
 use crate::record::{DeliveryId, DeliveryState, NewDelivery, SubscriptionId};
 use crate::store::Enqueued;
-use crate::store::plan::{count, digest, millis, signed, unsigned};
+use crate::store::failure::unanswered;
+use crate::store::plan::{count, digest, millis, shortened, signed, unsigned};
 
 pub(super) fn enqueue(
     on: &Connection,
@@ -34,6 +35,28 @@ pub(super) fn enqueue(
             .execute([counter.subscription, counter.last])?;
     }
     Ok(answers)
+}
+
+/// Keeps one that nobody is given.
+pub(super) fn park(
+    on: &Connection,
+    new: &[NewDelivery],
+    reason: &str,
+    now: i64,
+) -> Result<Enqueued, Failed> {
+    let enqueued = enqueue(on, new, now)?.pop().ok_or_else(unanswered)?;
+    if let Enqueued::New { id, .. } = enqueued {
+        on.prepare_cached(
+            "update delivery set state = ?2, finished = ?3, reason = ?4 where id = ?1",
+        )?
+        .execute(params![
+            id.0,
+            DeliveryState::Parked.number(),
+            now,
+            shortened(reason)
+        ])?;
+    }
+    Ok(enqueued)
 }
 
 struct Counter {

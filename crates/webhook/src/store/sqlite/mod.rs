@@ -3,6 +3,7 @@
 //! One thread writes and one reads. The writing one commits together what was asked for while the last commit waited for the
 //! disk; with [`Durability::Full`] an answer means that it is on the disk. Several processes may use one file.
 
+mod backlog;
 mod deliveries;
 mod enqueue;
 mod lease;
@@ -25,8 +26,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::wakes::Waker;
 use super::{
-    Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store, Subscriptions,
-    Sweep, Swept, Updated, Wakes, check,
+    Backlog, Created, Enqueued, LeaseAsk, LeasedBatch, Once, Page, Replay, Replayed, Store,
+    Subscriptions, Sweep, Swept, Updated, Wakes, check,
 };
 use crate::clock::Clock;
 use crate::record::{
@@ -190,6 +191,19 @@ impl Store for SqliteStore {
             .await?;
         self.0.waker.wake();
         Ok(enqueued)
+    }
+
+    async fn park(&self, new: NewDelivery, reason: &str) -> Result<Enqueued> {
+        let new = [new];
+        check::new(&new)?;
+        let (now, reason) = (self.now(), reason.to_owned());
+        self.write("park", move |on| enqueue::park(on, &new, &reason, now))
+            .await
+    }
+
+    async fn backlog(&self, id: &SubscriptionId) -> Result<Backlog> {
+        let id = id.clone();
+        self.read("count", move |on| backlog::count(on, &id)).await
     }
 
     async fn lease(&self, ask: &LeaseAsk) -> Result<LeasedBatch> {

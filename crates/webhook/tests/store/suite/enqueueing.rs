@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_core::ErrorKind;
-use polywire_webhook::record::{Body, DeliveryState, NewDelivery, SubscriptionId};
-use polywire_webhook::store::Enqueued;
+use polywire_webhook::Clock;
+use polywire_webhook::record::{Body, DeliveryState, Fate, NewDelivery, SubscriptionId};
+use polywire_webhook::store::{Enqueued, Replay, Which};
 
-use crate::world::{World, new, start};
+use crate::world::{World, keyed, new, start};
 
 fn sequence(enqueued: &Enqueued) -> Option<u64> {
     match enqueued {
@@ -222,4 +223,38 @@ pub(crate) async fn has_bounds(world: &World) {
         }])
         .await;
     assert_eq!(world.lease(1).await, []);
+}
+
+pub(crate) async fn parks_one_that_nobody_is_given(world: &World) {
+    let id = world.subscribe().await;
+    let store = &world.store;
+    let parked = store.park(keyed(&id, "a", "k"), "not ^2").await.unwrap();
+    let Enqueued::New { id: number, .. } = parked else {
+        panic!("{parked:?}");
+    };
+    let found = world.delivery(number).await;
+    assert_eq!(found.state, DeliveryState::Parked);
+    assert_eq!(found.reason.as_deref(), Some("not ^2"));
+    assert_eq!(found.finished_at, Some(world.clock.now()));
+    // It holds up nothing of its key, and is recognised like any other.
+    world.enqueue(vec![keyed(&id, "b", "k")]).await;
+    assert_eq!(world.all(Fate::Done).await, ["b"]);
+    let again = store.park(keyed(&id, "a", "k"), "not ^2").await.unwrap();
+    assert_eq!(
+        again,
+        Enqueued::Duplicate {
+            id: number,
+            sequence: 1
+        }
+    );
+    let again = world.enqueue(vec![keyed(&id, "a", "k")]).await;
+    assert!(matches!(again[0], Enqueued::Duplicate { .. }));
+
+    let replay = Replay::new(Which::One(number));
+    assert_eq!(store.replay(&replay).await.unwrap().count, 1);
+    assert_eq!(world.all(Fate::Done).await, ["a"]);
+
+    let nobody = SubscriptionId::random();
+    let parked = store.park(new(&nobody, "c"), "not ^2").await.unwrap();
+    assert_eq!(parked, Enqueued::NoSubscription);
 }

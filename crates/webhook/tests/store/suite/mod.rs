@@ -1,6 +1,7 @@
 //! What every store does.
 
 pub(crate) mod acknowledging;
+pub(crate) mod counting;
 pub(crate) mod enqueueing;
 pub(crate) mod keeping;
 pub(crate) mod leasing;

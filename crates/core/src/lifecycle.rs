@@ -1,8 +1,9 @@
-//! Open, draining, closed; and how many are still inside.
+//! Open, draining, closed; and how many are still inside: the life of one end, the same for every transport.
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use polywire_core::{Dispatched, Error, ErrorKind, Health, Result};
+use crate::channel::Health;
+use crate::error::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ const CLOSED: u8 = 2;
 
 /// Where one end stands in its life.
 #[derive(Debug, Default)]
-pub(crate) struct Lifecycle {
+pub struct Lifecycle {
     state: AtomicU8,
     inside: AtomicUsize,
     left: Notify,
@@ -22,11 +23,14 @@ pub(crate) struct Lifecycle {
 
 /// Somebody inside; leaves when dropped.
 #[derive(Debug)]
-pub(crate) struct Inside<'a>(&'a Lifecycle);
+pub struct Inside<'a>(&'a Lifecycle);
 
 impl Lifecycle {
-    /// Refuses with `Closed` unless open.
-    pub(crate) fn open(&self) -> Result<()> {
+    /// Says whether it is open.
+    ///
+    /// # Errors
+    /// `Closed` when it is not, in the words that every transport uses.
+    pub fn open(&self) -> Result<()> {
         match self.state.load(Ordering::Acquire) {
             OPEN => Ok(()),
             DRAINING => Err(Error::new(
@@ -37,8 +41,11 @@ impl Lifecycle {
         }
     }
 
-    /// Counts somebody in.
-    pub(crate) fn enter(&self) -> Result<Inside<'_>> {
+    /// Counts somebody in, until what it gives is dropped.
+    ///
+    /// # Errors
+    /// `Closed` unless open.
+    pub fn enter(&self) -> Result<Inside<'_>> {
         // Counted before the look, so that a drain in between waits for it.
         self.inside.fetch_add(1, Ordering::AcqRel);
         let inside = Inside(self);
@@ -46,7 +53,10 @@ impl Lifecycle {
     }
 
     /// Runs something until the end is closed.
-    pub(crate) async fn until_closed<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    ///
+    /// # Errors
+    /// Those of the work, and `Closed`, which may have been dispatched, when it was cut short.
+    pub async fn until_closed<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             done = work => done,
@@ -55,7 +65,7 @@ impl Lifecycle {
     }
 
     /// Refuses newcomers.
-    pub(crate) fn refuse_new(&self) {
+    pub fn refuse_new(&self) {
         // What is closed stays closed.
         let _ = self
             .state
@@ -64,7 +74,7 @@ impl Lifecycle {
     }
 
     /// Resolves once nobody is inside, or the end was closed.
-    pub(crate) async fn emptied(&self) {
+    pub async fn emptied(&self) {
         loop {
             let mut left = std::pin::pin!(self.left.notified());
             // Registered before the look, so that a leave in between is not missed.
@@ -80,26 +90,33 @@ impl Lifecycle {
     }
 
     /// Closes; `false` when it was closed already.
-    pub(crate) fn close(&self) -> bool {
+    pub fn close(&self) -> bool {
         let before = self.state.swap(CLOSED, Ordering::AcqRel);
         self.closing.cancel();
         before != CLOSED
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether it is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.state.load(Ordering::Acquire) == OPEN
     }
 
-    pub(crate) fn draining(&self) -> &CancellationToken {
+    /// Cancelled once draining began.
+    #[must_use]
+    pub fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 
-    pub(crate) fn closing(&self) -> &CancellationToken {
+    /// Cancelled once closed.
+    #[must_use]
+    pub fn closing(&self) -> &CancellationToken {
         &self.closing
     }
 
     /// The health of an end that has nothing else to report.
-    pub(crate) fn health(&self) -> Health {
+    #[must_use]
+    pub fn health(&self) -> Health {
         match self.state.load(Ordering::Acquire) {
             OPEN => Health::Ready,
             DRAINING => Health::Draining,
@@ -116,6 +133,8 @@ impl Drop for Inside<'_> {
     }
 }
 
-pub(crate) fn closed() -> Error {
+/// The error of whatever is asked of a closed end.
+#[must_use]
+pub fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the channel is closed")
 }

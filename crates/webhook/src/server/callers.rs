@@ -1,0 +1,233 @@
+//! Who may send requests: registered by whoever has a token, with a sink that has consented to replies.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+use http::{Request, Response, StatusCode};
+use jiff::Timestamp;
+use polywire_core::contract::{Requirement, Track};
+use polywire_core::{Dispatched, Error, ErrorKind, Result, Service};
+use quick_cache::sync::Cache;
+
+use super::consent;
+use crate::clock::{Clock, later};
+use crate::deliver::Sender;
+use crate::guard::Target;
+use crate::record::{
+    Float, KeepOrder, KeyRecord, OnSunset, State, Subscription, SubscriptionId, Terms,
+};
+use crate::seal::Keyring;
+use crate::signature::{Algorithm, Signer, SigningKey, Verifier};
+use crate::store::Store;
+use crate::wire::{self, NewCaller, respond};
+
+/// For how long a caller is registered.
+const LEASE: Duration = Duration::from_secs(24 * 3600);
+/// How many callers are kept ready.
+const READY: usize = 10_000;
+/// For how long one is believed to be still there before the store is asked again.
+const FRESH: Duration = Duration::from_secs(60);
+/// The name of a caller's only key.
+const KEY: &str = "k1";
+
+/// The callers of a provider. They are kept as subscriptions to nothing, so that every replica knows them.
+pub(crate) struct Callers {
+    store: Arc<dyn Store>,
+    keyring: Keyring,
+    sender: Sender,
+    clock: Arc<dyn Clock>,
+    origin: HeaderValue,
+    ready: Cache<String, Arc<Known>>,
+}
+
+/// A caller that may send requests.
+pub(crate) struct Known {
+    pub(crate) id: Arc<str>,
+    pub(crate) verifier: Verifier,
+    pub(crate) signer: Signer,
+    pub(crate) target: Target,
+    until: Timestamp,
+    /// When the store is asked again.
+    stale: Timestamp,
+}
+
+impl Callers {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        keyring: Keyring,
+        sender: Sender,
+        clock: Arc<dyn Clock>,
+        origin: HeaderValue,
+    ) -> Self {
+        Self {
+            store,
+            keyring,
+            sender,
+            clock,
+            origin,
+            ready: Cache::new(READY),
+        }
+    }
+
+    /// Registers a caller that its tenant has proved to be.
+    pub(crate) async fn register(
+        &self,
+        service: &Service,
+        tenant: String,
+        new: NewCaller,
+    ) -> Result<wire::Caller> {
+        let target = self
+            .sender
+            .target(&new.sink)
+            .map_err(|error| refused(ErrorKind::InvalidPayload, format!("sink: {error}")))?;
+        let key: SigningKey = new
+            .secret
+            .parse()
+            .map_err(|error| refused(ErrorKind::InvalidPayload, format!("secret: {error}")))?;
+        if key.algorithm() != Algorithm::HmacSha256 {
+            let text = "secret is no HMAC key: expected whsec_ and 24 to 64 random bytes as base64";
+            return Err(refused(ErrorKind::InvalidPayload, text.to_owned()));
+        }
+        let signer = Signer::new(vec![key])?;
+        consent::ask(
+            &self.sender,
+            self.clock.as_ref(),
+            &target,
+            &self.origin,
+            &signer,
+        )
+        .await
+        .map_err(|error| match error {
+            consent::Refused::Unasked(_) => refused(ErrorKind::Unavailable, error.to_string()),
+            _ => refused(ErrorKind::PermissionDenied, error.to_string()),
+        })?;
+        let (id, now) = (SubscriptionId::random(), self.clock.now());
+        let newest = service
+            .offer()
+            .versions()
+            .iter()
+            .map(|offered| &offered.version)
+            .max()
+            .cloned()
+            .ok_or_else(|| refused(ErrorKind::Unavailable, "nothing is offered".to_owned()))?;
+        let lease_until = later(now, LEASE);
+        let record = KeyRecord {
+            id: KEY.to_owned(),
+            algorithm: Algorithm::HmacSha256,
+            sealed: self.keyring.seal(&id, KEY, new.secret.as_bytes())?,
+            public: None,
+            created_at: now,
+            retires_at: None,
+        };
+        let terms = Terms {
+            tenant,
+            state: State::Active,
+            requested: Requirement::track(new.contract, Track::of(&newest)),
+            version: newest,
+            float: Float::None,
+            events: Vec::new(),
+            group: None,
+            sink: target.uri().to_string(),
+            keys: vec![record],
+            rate: None,
+            order: KeepOrder::None,
+            on_sunset: OnSunset::Expire,
+            upgrade: None,
+            proposed: None,
+            since: None,
+            created_at: now,
+            lease_until,
+        };
+        self.store.create(&id, terms).await?;
+        Ok(wire::Caller {
+            id: id.to_string(),
+            lease_expires_at: lease_until,
+        })
+    }
+
+    /// The caller of an id, if there is one.
+    pub(crate) async fn find(&self, id: &str) -> Result<Option<Arc<Known>>> {
+        let now = self.clock.now();
+        if let Some(known) = self.ready.get(id).filter(|known| now < known.stale) {
+            return Ok(Some(known));
+        }
+        let Ok(id) = id.parse::<SubscriptionId>() else {
+            return Ok(None);
+        };
+        let found = self.store.subscription(&id).await?;
+        let lives = |caller: &Subscription| {
+            caller.terms.events.is_empty()
+                && !caller.terms.state.is_over()
+                && now < caller.terms.lease_until
+        };
+        let Some(caller) = found.filter(lives) else {
+            self.ready.remove(id.as_str());
+            return Ok(None);
+        };
+        let known = Arc::new(self.known(&caller, now)?);
+        self.ready.insert(id.to_string(), known.clone());
+        Ok(Some(known))
+    }
+
+    fn known(&self, caller: &Subscription, now: Timestamp) -> Result<Known> {
+        let keys: Vec<SigningKey> = caller
+            .terms
+            .keys
+            .iter()
+            .map(|record| self.keyring.key(&caller.id, record))
+            .collect::<Result<_>>()?;
+        let verifying: Vec<_> = keys.iter().map(SigningKey::verifying).collect();
+        let target = self
+            .sender
+            .target(&caller.terms.sink)
+            .map_err(|error| refused(ErrorKind::PermissionDenied, format!("sink: {error}")))?;
+        Ok(Known {
+            id: caller.id.as_str().into(),
+            verifier: Verifier::new(verifying)?,
+            signer: Signer::new(keys)?,
+            target,
+            until: caller.terms.lease_until,
+            stale: later(now, FRESH).min(caller.terms.lease_until),
+        })
+    }
+}
+
+/// Reads the document of a registration.
+pub(crate) fn read(request: &Request<Bytes>) -> Result<NewCaller> {
+    serde_json::from_slice(request.body()).map_err(|error| {
+        refused(
+            ErrorKind::InvalidPayload,
+            format!("the registration of a caller cannot be read: {error}"),
+        )
+    })
+}
+
+/// What a registration came to.
+pub(crate) fn answered(registered: Result<wire::Caller>) -> Response<Bytes> {
+    match registered {
+        Ok(caller) => respond::json(StatusCode::CREATED, &caller),
+        Err(error) => respond::problem(&error),
+    }
+}
+
+fn refused(kind: ErrorKind, text: String) -> Error {
+    Error::new(kind, text).dispatched_as(Dispatched::No)
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known")
+            .field("id", &self.id)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Callers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callers").finish_non_exhaustive()
+    }
+}
