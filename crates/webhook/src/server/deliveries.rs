@@ -20,11 +20,9 @@ use crate::record::{
 use crate::store::{Enqueued, MAX_BATCH, Page, Replay, Which};
 use crate::wire::{
     Acknowledge, Acknowledged, DeliveriesDocument, DeliveryDocument, ReplayAsk, ReplayedDocument,
-    TestedDocument,
+    TEST, TestedDocument,
 };
 
-/// The type of an event that only tests the way.
-pub(crate) const TEST: &str = "polywire.subscription.test";
 /// How many deliveries one request replays at most.
 const REPLAY: usize = 10_000;
 /// How many bytes of bodies one page has, but for its first one.

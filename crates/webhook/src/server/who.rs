@@ -44,21 +44,15 @@ impl Server {
     }
 }
 
+/// The bearer token of a request. Another scheme is nobody's token, as everywhere in this transport.
 fn token(headers: &HeaderMap) -> Result<Option<Token>> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = sent.next() else {
-        return Ok(None);
-    };
-    let bearer = value.to_str().ok().filter(|_| sent.next().is_none());
-    let bearer = bearer.and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        let fits = !token.trim().is_empty() && token.len() <= Token::MAX;
-        (fits && scheme.eq_ignore_ascii_case("bearer")).then(|| Token::new(token.trim()))
-    });
-    bearer.map(Some).ok_or_else(|| {
-        Error::new(
+    let first = sent.next().map(polywire_http::token).transpose()?;
+    if sent.next().is_some() {
+        return Err(Error::new(
             ErrorKind::Unauthenticated,
-            "the authorization header is no bearer token: write \"Bearer\" and the token",
-        )
-    })
+            "the authorization header is there more than once: expected one bearer token",
+        ));
+    }
+    Ok(first.flatten())
 }

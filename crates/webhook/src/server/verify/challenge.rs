@@ -5,7 +5,6 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 use polywire_core::cloudevent::{CloudEvent, MEDIA_TYPE};
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use subtle::ConstantTimeEq;
 
@@ -17,16 +16,8 @@ use crate::record::Subscription;
 use crate::schedule::Answer;
 use crate::server::Inner;
 use crate::server::reply::set;
-use crate::signature::{self, Signer};
-
-/// The type of the event that asks.
-pub(crate) const VERIFY: &str = "polywire.subscription.verify";
-
-/// Its data, and what is to come back.
-#[derive(Serialize, Deserialize)]
-struct Challenge {
-    challenge: String,
-}
+use crate::signature::Signer;
+use crate::wire::{Challenge, VERIFY, sign};
 
 impl Inner {
     /// Sends a challenge, signed with every key that is to sign, and compares what comes back.
@@ -65,9 +56,7 @@ impl Inner {
             .map_err(|_| NOT_ASKED)?;
         let mut headers = self.common_headers(subscription, candidate);
         set(&mut headers, CONTENT_TYPE, MEDIA_TYPE);
-        set(&mut headers, signature::ID, &signed.id);
-        set(&mut headers, signature::TIMESTAMP, &signed.timestamp);
-        set(&mut headers, signature::SIGNATURE, &signed.signature);
+        sign(&mut headers, &signed).map_err(|_| NOT_ASKED)?;
         let limits = SendLimits {
             deadline: self.options.consent_deadline,
             ..SendLimits::default()

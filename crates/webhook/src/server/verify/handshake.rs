@@ -11,11 +11,7 @@ use crate::record::Subscription;
 use crate::schedule::{Answer, Meaning};
 use crate::server::Inner;
 use crate::server::reply::set;
-
-const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
-const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");
-const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
-const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
+use crate::wire::{ALLOWED_ORIGIN, ALLOWED_RATE, REQUEST_ORIGIN, REQUEST_RATE, SUBSCRIPTION};
 
 impl Inner {
     /// Asks whether this origin may deliver, and how many a minute: `None` for any number.
@@ -66,11 +62,7 @@ impl Inner {
             &version,
         );
         let id = subscription.id.as_str();
-        set(
-            &mut headers,
-            HeaderName::from_static("webhook-subscription"),
-            id,
-        );
+        set(&mut headers, SUBSCRIPTION, id);
         headers
     }
 }
