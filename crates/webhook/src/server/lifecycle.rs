@@ -72,10 +72,10 @@ impl Server {
                     State::Paused {
                         reason: PauseReason::VersionRetired,
                     } => {
-                        return Err(Refusal::conflict(
-                            "version-retired",
-                            format!("version {} is retired: upgrade instead", terms.version),
-                        ));
+                        // It may be there again, when a deployment was undone.
+                        inner.still_offered(terms, &terms.version, now)?;
+                        terms.upgrade = None;
+                        terms.state = State::Active;
                     }
                     State::Paused {
                         reason: PauseReason::Operator,

@@ -41,7 +41,8 @@ pub struct ServerOptions {
     pub recent: usize,
     /// How many bytes these may have, 16 MiB by default.
     pub recent_bytes: usize,
-    /// How often another process's changes are looked for, a second by default.
+    /// How often another process's changes are looked for, a second by default; less often when reading all subscriptions
+    /// takes longer than a tenth of it, and once a minute at least.
     pub poll: Duration,
     /// How often leases, deadlines and versions are looked at, 10 s by default.
     pub upkeep: Duration,

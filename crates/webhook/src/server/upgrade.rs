@@ -140,7 +140,13 @@ impl Server {
 }
 
 impl Inner {
-    fn still_offered(&self, terms: &Terms, version: &Version, now: Timestamp) -> Answered<()> {
+    /// Whether a version's track is served.
+    pub(super) fn still_offered(
+        &self,
+        terms: &Terms,
+        version: &Version,
+        now: Timestamp,
+    ) -> Answered<()> {
         use polywire_core::contract::Status;
         let service = self.served(terms.contract())?;
         let offer = offer_at(&service, now);
@@ -152,7 +158,7 @@ impl Inner {
         }
         Err(Refusal::conflict(
             "version-retired",
-            format!("version {version} is retired: there is no way back to it"),
+            format!("version {version} is retired: upgrade to one that is served"),
         ))
     }
 }

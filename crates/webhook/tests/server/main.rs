@@ -41,6 +41,7 @@ macro_rules! cases {
                 publishing {
                     reaches_who_subscribed_on_its_track
                     keeps_what_was_published_lately
+                    is_known_to_another_process_soon
                 }
                 deliveries {
                     are_fetched_acknowledged_and_replayed

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::world::{World, at, copies, names, post, sqlite, start, wish};
+use polywire_webhook::server::Server;
+
+use crate::world::{SOON, World, at, copies, keyring, names, post, sender, sqlite, start, wish};
 
 pub(crate) async fn reaches_who_subscribed_on_its_track(world: &World) {
     let old = world
@@ -126,33 +128,33 @@ async fn what_is_remembered_is_bounded() {
     world.close().await;
 }
 
-#[tokio::test]
-async fn another_process_sees_a_subscription_soon() {
-    let world = sqlite().await;
-    let other = world.again(world.options()).await;
+pub(crate) async fn is_known_to_another_process_soon(world: &World) {
+    let store = world.another_store().await;
+    let server = Server::start(store.clone(), keyring(), sender(), world.options());
+    let other = server.await.unwrap();
+    other.serve(crate::world::orders());
+    let publish = async |name: &str| {
+        for message in copies(&["1.4.0"], name) {
+            other.publisher().publish(message).await.unwrap();
+        }
+    };
     let id = world.subscribe(|_| {}).await["id"].clone();
     let seen = async {
         for number in 0.. {
-            for message in copies(&["1.4.0"], &format!("evt-{number}")) {
-                other.publisher().publish(message).await.unwrap();
-            }
+            publish(&format!("evt-{number}")).await;
             if !world.rendered(&id).await.is_empty() {
                 return;
             }
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(20), seen)
-        .await
-        .expect("the poll finds it");
+    timeout(SOON, seen).await.expect("the poll finds it");
     let told = world.ask(crate::world::ask("DELETE", &at(&id))).await;
     assert_eq!(told.status, 204);
     // What is gone is passed over by whoever has not heard of it yet.
-    for message in copies(&["1.4.0"], "after") {
-        other.publisher().publish(message).await.unwrap();
-    }
+    publish("after").await;
     other.close().await;
-    world.close().await;
+    store.close().await;
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ pub(crate) async fn pauses_upgrades_and_drains_in_order(world: &World) {
         (
             409,
             "version-retired",
-            "version 1.4.0 is retired: upgrade instead"
+            "version 1.4.0 is retired: upgrade to one that is served"
         )
     );
     let upgrade = |version: &str| {
@@ -203,7 +203,7 @@ async fn nobody_comes_to_what_is_retired_and_nobody_goes_back_to_it() {
         (
             409,
             "version-retired",
-            "version 1.4.0 is retired: there is no way back to it"
+            "version 1.4.0 is retired: upgrade to one that is served"
         )
     );
     assert_eq!(world.get(&id).await.json["version"], "2.1.0");
@@ -215,5 +215,53 @@ async fn nobody_comes_to_what_is_retired_and_nobody_goes_back_to_it() {
         .await;
     assert_eq!(told.status, 406, "its sunset has passed: {}", told.json);
     assert_eq!(told.json["offered"][0]["why"], "withdrawn", "{}", told.json);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_for_a_version_that_goes_too_is_kept_for_the_next() {
+    let world = sqlite().await;
+    let id = world.subscribe(|_| {}).await["id"].clone();
+    let tend = async |versions: &[&'static str]| {
+        world.server.serve(serving(versions));
+        world.server.tend().await.unwrap();
+        world.get(&id).await.json["upgrade"]["to"].clone()
+    };
+    assert_eq!(tend(&["2.1.0"]).await, "2.1.0");
+    world.publish(&["2.1.0"], "evt-1").await;
+    assert_eq!(
+        tend(&["2.1.0", "3.0.0"]).await,
+        "2.1.0",
+        "it stays where it began"
+    );
+    assert_eq!(tend(&["3.0.0"]).await, "3.0.0");
+    world.publish(&["3.0.0"], "evt-2").await;
+    let upgrade = json!({ "version": "^3", "strategy": "now" });
+    let told = world
+        .ask(post(&format!("{}/upgrade", at(&id))).body(&upgrade).wait())
+        .await;
+    assert_eq!(told.json["version"], "3.0.0", "{}", told.json);
+    assert_eq!(drain(&world).await, ["evt-1-v2", "evt-2-v3"]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_deployment_that_was_undone_is_forgotten_on_demand() {
+    let world = sqlite().await;
+    let id = world.subscribe(|_| {}).await["id"].clone();
+    world.server.serve(serving(&["2.1.0"]));
+    world.server.tend().await.unwrap();
+    assert_eq!(world.get(&id).await.json["reason"], "version-retired");
+    world.server.serve(crate::world::orders());
+    world.server.tend().await.unwrap();
+    assert_eq!(
+        world.get(&id).await.json["reason"],
+        "version-retired",
+        "not by itself: events may be kept for another"
+    );
+    let told = world.ask(post(&format!("{}/resume", at(&id)))).await;
+    assert_eq!((told.status, &told.json["state"]), (200, &json!("active")));
+    world.publish(&["1.4.0", "2.1.0"], "evt-1").await;
+    assert_eq!(drain(&world).await, ["evt-1-v1"]);
     world.close().await;
 }

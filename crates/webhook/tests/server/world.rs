@@ -28,7 +28,7 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Where the store is; gone with this value.
 pub(crate) enum Place {
-    File(#[allow(dead_code, reason = "it is kept")] TempDir),
+    File(TempDir),
     Server(Database),
 }
 
@@ -108,6 +108,14 @@ impl World {
             .unwrap();
         server.serve(orders());
         server
+    }
+
+    /// The same data opened again, as another process does.
+    pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
+        match &self.place {
+            Place::File(folder) => open_file(folder, &self.clock).await,
+            Place::Server(database) => open_database(database, &self.clock).await,
+        }
     }
 
     pub(crate) async fn close(&self) {
@@ -217,19 +225,27 @@ async fn world(store: Arc<dyn Store>, clock: ManualClock, place: Place) -> World
     }
 }
 
+async fn open_file(folder: &TempDir, clock: &ManualClock) -> Arc<dyn Store> {
+    let options = SqliteOptions::new(folder.path().join("webhooks.db")).clock(clock.clone());
+    Arc::new(SqliteStore::open(options).await.unwrap())
+}
+
+async fn open_database(database: &Database, clock: &ManualClock) -> Arc<dyn Store> {
+    let options = PostgresOptions::new(&database.url).clock(clock.clone());
+    Arc::new(PostgresStore::open(options).await.unwrap())
+}
+
 pub(crate) async fn sqlite() -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(start());
-    let options = SqliteOptions::new(folder.path().join("webhooks.db")).clock(clock.clone());
-    let store = Arc::new(SqliteStore::open(options).await.unwrap());
+    let store = open_file(&folder, &clock).await;
     world(store, clock, Place::File(folder)).await
 }
 
 pub(crate) async fn postgres() -> World {
     let database = Database::make().await;
     let clock = ManualClock::at(start());
-    let options = PostgresOptions::new(&database.url).clock(clock.clone());
-    let store = Arc::new(PostgresStore::open(options).await.unwrap());
+    let store = open_database(&database, &clock).await;
     world(store, clock, Place::Server(database)).await
 }
 

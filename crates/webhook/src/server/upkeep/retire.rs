@@ -31,7 +31,11 @@ pub(super) fn retire(
         State::Active | State::Paused { .. } | State::VersionMismatch
     );
     let offer = offer_at(service, now);
-    if !takes || terms.state == RETIRED || !is_retired(&terms.version, &offer) {
+    if terms.state == RETIRED {
+        rekeep(terms, &offer, tended);
+        return;
+    }
+    if !takes || !is_retired(&terms.version, &offer) {
         return;
     }
     // A lease that ended before its version did is simply over.
@@ -72,6 +76,20 @@ pub(super) fn retire(
             tended.told(NoticeCode::Paused, kept);
         }
     }
+}
+
+/// Goes on keeping events when the version that they were kept for is retired as well, or begins to once there is one.
+fn rekeep(terms: &mut Terms, offer: &Offer, tended: &mut Tended) {
+    let kept = terms.upgrade.as_ref().map(|upgrade| &upgrade.to);
+    if kept.is_some_and(|kept| !is_retired(kept, offer)) {
+        return;
+    }
+    let Some(upgrade) = newest(terms, offer) else {
+        return;
+    };
+    let detail = format!("events are kept for {}", upgrade.to);
+    terms.upgrade = Some(upgrade);
+    tended.told(NoticeCode::Paused, detail);
 }
 
 fn same_track(offered: &Offered, version: &Version) -> bool {
