@@ -7,7 +7,7 @@ use http::StatusCode;
 use polywire_core::cloudevent::{CloudEvent, MEDIA_TYPE};
 use polywire_core::contract::Name;
 use rand::RngExt;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Server;
@@ -30,7 +30,7 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 impl Server {
     pub(super) async fn deliveries(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
-        self.own(asked, id).await?;
+        let own = self.own(asked, id).await?;
         let mut page = Page {
             subscription: id.clone(),
             state: None,
@@ -59,7 +59,11 @@ impl Server {
             }
             deliveries.push(document(delivery));
         }
-        json(StatusCode::OK, &DeliveriesDocument { deliveries, more })
+        self.about(
+            &own,
+            StatusCode::OK,
+            &DeliveriesDocument { deliveries, more },
+        )
     }
 
     pub(super) async fn acknowledge(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
@@ -73,14 +77,14 @@ impl Server {
                 ),
             ));
         }
-        self.own(asked, id).await?;
+        let own = self.own(asked, id).await?;
         let done = self.inner().store.acknowledge(id, &ask.sequences).await?;
         let acknowledged = ask.sequences.into_iter().zip(done);
         let acknowledged = acknowledged.filter_map(|(sequence, done)| done.then_some(sequence));
         let document = Acknowledged {
             acknowledged: acknowledged.collect(),
         };
-        json(StatusCode::OK, &document)
+        self.about(&own, StatusCode::OK, &document)
     }
 
     pub(super) async fn replay(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
@@ -146,7 +150,7 @@ impl Server {
                 break;
             }
         }
-        json(StatusCode::OK, &ReplayedDocument { count })
+        self.about(&own, StatusCode::OK, &ReplayedDocument { count })
     }
 
     pub(super) async fn test(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
@@ -163,7 +167,8 @@ impl Server {
         let ping = ping(&own, self.inner().now())?;
         let webhook_id = ping.webhook_id.clone();
         match self.inner().store.enqueue(vec![ping]).await?.first() {
-            Some(Enqueued::New { sequence, .. }) => json(
+            Some(Enqueued::New { sequence, .. }) => self.about(
+                &own,
                 StatusCode::ACCEPTED,
                 &TestedDocument {
                     webhook_id,
@@ -172,6 +177,18 @@ impl Server {
             ),
             _ => Err(Refusal::absent()),
         }
+    }
+
+    /// An answer that is not the subscription itself.
+    fn about<T: Serialize>(
+        &self,
+        own: &Subscription,
+        status: StatusCode,
+        document: &T,
+    ) -> Answered {
+        let mut reply = json(status, document)?;
+        self.inner().lifetime(&mut reply, own);
+        Ok(reply)
     }
 }
 

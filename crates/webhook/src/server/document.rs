@@ -32,10 +32,19 @@ impl Server {
 }
 
 impl Inner {
-    /// The headers of every answer about a subscription.
+    /// The headers of an answer that is a subscription.
     pub(super) fn head(&self, reply: &mut Reply, subscription: &Subscription) {
+        set(
+            reply.headers_mut(),
+            header::ETAG,
+            &etag(subscription.revision),
+        );
+        self.lifetime(reply, subscription);
+    }
+
+    /// The headers of every answer about a subscription: its version, and what becomes of that.
+    pub(super) fn lifetime(&self, reply: &mut Reply, subscription: &Subscription) {
         let headers = reply.headers_mut();
-        set(headers, header::ETAG, &etag(subscription.revision));
         let terms = &subscription.terms;
         set(
             headers,

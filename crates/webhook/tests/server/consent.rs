@@ -156,8 +156,14 @@ async fn a_late_consent_is_not_waited_for_without_being_told_to() {
     assert_eq!(told.header("preference-applied"), "");
     world.sink.until(2).await;
     let id = &told.json["id"];
-    let told = world.ask(post(&format!("{}/verify", at(id))).wait()).await;
+    let verify = post(&format!("{}/verify", at(id))).header("prefer", "respond-async, wait=100");
+    let told = world.ask(verify).await;
     assert_eq!(told.json["state"], "active");
+    assert_eq!(
+        told.header("preference-applied"),
+        "wait=30",
+        "as long as it waits at most"
+    );
     world.close().await;
 }
 

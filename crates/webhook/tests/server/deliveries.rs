@@ -34,6 +34,8 @@ pub(crate) async fn are_fetched_acknowledged_and_replayed(world: &World) {
     let path = |rest: &str| format!("{}{rest}", at(&id));
     let page = world.ask(get(&path("/deliveries?after=1&limit=2"))).await;
     assert_eq!((page.status, &page.json["more"]), (200, &json!(true)));
+    assert_eq!(page.header("sunset"), "Fri, 01 Jan 2027 00:00:00 GMT");
+    assert_eq!(page.header("etag"), "", "it is not the subscription");
     let fetched = page.json["deliveries"].as_array().unwrap();
     assert_eq!(fetched.len(), 2);
     assert_eq!(fetched[0]["sequence"], 2);

@@ -50,6 +50,9 @@ macro_rules! cases {
                     goes_by_a_shadow_and_back
                     loses_and_doubles_nothing_while_it_is_published_to
                 }
+                upkeep {
+                    outlives_a_restart
+                }
                 retiring {
                     pauses_upgrades_and_drains_in_order
                 }

@@ -4,7 +4,7 @@ use polywire_webhook::seal::{Keyring, SealingKey};
 use polywire_webhook::server::Server;
 use serde_json::json;
 
-use crate::world::{DAY, HOUR, at, orders, post, sender, serving, sqlite, wish};
+use crate::world::{DAY, HOUR, World, at, keyring, orders, post, sender, serving, sqlite, wish};
 
 #[tokio::test]
 async fn leases_end_and_what_ended_goes() {
@@ -129,4 +129,43 @@ async fn it_happens_by_itself() {
         .expect("in time");
     server.close().await;
     world.close().await;
+}
+
+pub(crate) async fn outlives_a_restart(world: &World) {
+    let created = world.subscribe(|_| {}).await;
+    let (id, told) = (&created["id"], world.get(&created["id"]).await);
+    let pending = world
+        .ask(post("").body(&wish("http://127.0.0.1:1/")).wait())
+        .await
+        .json["id"]
+        .clone();
+    world.close().await;
+
+    let store = world.another_store().await;
+    let server = Server::start(store.clone(), keyring(), sender(), world.options());
+    let server = server.await.unwrap();
+    server.serve(orders());
+    let again = crate::world::get(&at(id)).of(&server).await;
+    assert_eq!(
+        (again.json, again.headers["etag"].clone()),
+        (told.json, told.headers["etag"].clone())
+    );
+    for message in crate::world::copies(&["1.4.0"], "evt-1") {
+        server.publisher().publish(message).await.unwrap();
+    }
+    let known = id.as_str().unwrap().parse().unwrap();
+    assert_eq!(store.last_sequence(&known).await.unwrap(), Some(1));
+    let change = json!({ "sink": world.sink.url });
+    let change = crate::world::patch(&at(&pending))
+        .header("if-match", "*")
+        .body(&change);
+    assert_eq!(change.wait().of(&server).await.json["state"], "active");
+    let rotated = post(&format!("{}/rotate", at(id))).wait().of(&server).await;
+    assert_eq!(
+        rotated.json["keys"][0]["kid"], "k2",
+        "its key could be opened: {}",
+        rotated.json
+    );
+    server.close().await;
+    store.close().await;
 }
