@@ -4,7 +4,7 @@ use polywire_webhook::signature::{SignatureHeaders, Verifier, VerifyingKey};
 use serde_json::json;
 
 use crate::sink::{Echo, Manners, Sink};
-use crate::world::{at, patch, post, sqlite, start, wish};
+use crate::world::{at, get, patch, post, sqlite, start, wish};
 
 #[tokio::test]
 async fn a_sink_is_asked_twice_and_then_delivers() {
@@ -277,5 +277,44 @@ async fn a_sink_that_answers_late_has_not_consented() {
         (&json!("pending"), &json!("sink-unreachable"))
     );
     server.close().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_consent_to_what_is_no_longer_asked_for_changes_nothing() {
+    let world = sqlite().await;
+    let other = world.again(world.options()).await;
+    world.sink.behave(Manners {
+        echo: Echo::Held,
+        ..Manners::default()
+    });
+    let creating = world.ask(post("").body(&wish(&world.sink.url)).wait());
+    let meanwhile = async {
+        world.sink.until(2).await;
+        // Another process is told of another sink, which does not want anything.
+        let rude = Sink::start(Manners {
+            origin: None,
+            ..Manners::default()
+        })
+        .await;
+        let listed = world.ask(get("")).await.json;
+        let change = patch(&at(&listed["subscriptions"][0]["id"]));
+        let change = change
+            .header("if-match", "*")
+            .body(&json!({ "sink": rude.url }));
+        assert_eq!(
+            change.wait().of(&other).await.json["reason"],
+            "handshake-refused"
+        );
+        world.sink.release();
+        rude
+    };
+    let (told, rude) = tokio::join!(creating, meanwhile);
+    assert_eq!(
+        (&told.json["state"], &told.json["sink"]),
+        (&json!("pending"), &json!(rude.url))
+    );
+    assert_eq!(world.notices.codes(), [""; 0]);
+    other.close().await;
     world.close().await;
 }

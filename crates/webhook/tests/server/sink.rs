@@ -14,7 +14,7 @@ use hyper_util::server::conn::auto;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -35,6 +35,8 @@ pub(crate) enum Echo {
     Nothing,
     /// It never answers.
     Never,
+    /// Right, once it is released.
+    Held,
 }
 
 impl Default for Manners {
@@ -71,6 +73,7 @@ impl Seen {
 pub(crate) struct Sink {
     pub(crate) url: String,
     manners: Arc<Mutex<Manners>>,
+    gate: Arc<Notify>,
     seen: watch::Receiver<Vec<Seen>>,
     serving: JoinHandle<()>,
 }
@@ -81,14 +84,16 @@ impl Sink {
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
         let manners = Arc::new(Mutex::new(manners));
         let (tell, seen) = watch::channel(Vec::new());
-        let (tell, how) = (Arc::new(tell), manners.clone());
+        let gate = Arc::new(Notify::new());
+        let (tell, how, held) = (Arc::new(tell), manners.clone(), gate.clone());
         let serving = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (tell, how) = (tell.clone(), how.clone());
+                let (tell, how, held) = (tell.clone(), how.clone(), held.clone());
                 connections.spawn(async move {
-                    let answer =
-                        service_fn(move |request| answer(request, tell.clone(), how.clone()));
+                    let answer = service_fn(move |request| {
+                        answer(request, tell.clone(), how.clone(), held.clone())
+                    });
                     let builder = auto::Builder::new(TokioExecutor::new());
                     // Whoever asks may leave.
                     let _ = builder.serve_connection(TokioIo::new(stream), answer).await;
@@ -98,6 +103,7 @@ impl Sink {
         Self {
             url,
             manners,
+            gate,
             seen,
             serving,
         }
@@ -109,6 +115,11 @@ impl Sink {
 
     pub(crate) fn behave(&self, manners: Manners) {
         *self.manners.lock().unwrap() = manners;
+    }
+
+    /// Lets one request go on that is held.
+    pub(crate) fn release(&self) {
+        self.gate.notify_one();
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -137,6 +148,7 @@ async fn answer(
     request: Request<Incoming>,
     tell: Arc<watch::Sender<Vec<Seen>>>,
     how: Arc<Mutex<Manners>>,
+    held: Arc<Notify>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let how = how.lock().unwrap().clone();
     let (head, body) = request.into_parts();
@@ -145,8 +157,14 @@ async fn answer(
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
+    let seen = Seen {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        body: body.clone(),
+    };
     let mut response = Response::new(Full::default());
-    if head.method == Method::OPTIONS {
+    if seen.method == Method::OPTIONS {
         *response.status_mut() = how.options.try_into().unwrap();
         if let Some(origin) = how.origin {
             response
@@ -162,20 +180,20 @@ async fn answer(
         *response.status_mut() = how.post.try_into().unwrap();
         let event: Value = serde_json::from_slice(&body).unwrap_or_default();
         let challenge = &event["data"]["challenge"];
+        if how.echo == Echo::Held {
+            tell.send_modify(|all| all.push(seen.clone()));
+            held.notified().await;
+        }
         let echo = match how.echo {
-            Echo::Right => json!({ "challenge": challenge }).to_string(),
+            Echo::Right | Echo::Held => json!({ "challenge": challenge }).to_string(),
             Echo::Wrong => json!({ "challenge": "another" }).to_string(),
             Echo::Nothing => String::new(),
             Echo::Never => std::future::pending().await,
         };
         *response.body_mut() = Full::from(echo);
     }
-    let seen = Seen {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        headers: head.headers,
-        body,
-    };
-    tell.send_modify(|all| all.push(seen));
+    if how.echo != Echo::Held || seen.method == Method::OPTIONS {
+        tell.send_modify(|all| all.push(seen));
+    }
     Ok(response)
 }
