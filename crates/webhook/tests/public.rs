@@ -4,6 +4,7 @@ use polywire_webhook::guard::{ConnectError, GuardedConnector, Policy, SystemReso
 use polywire_webhook::record::{Delivery, Leased, NewDelivery, Settlement, Subscription};
 use polywire_webhook::schedule::{Endpoint, Permit, RetryPlan};
 use polywire_webhook::seal::{Keyring, SealingKey};
+use polywire_webhook::server::{Notices, Publisher, Server, ServerOptions};
 use polywire_webhook::signature::{Signer, SigningKey, Verifier, VerifyingKey};
 use polywire_webhook::store::{
     PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, Wakes,
@@ -32,6 +33,8 @@ fn types_are_shared_among_tasks() {
         Wakes,
     )>();
     shared::<(Keyring, SealingKey)>();
+    shared::<(Publisher, Server, ServerOptions)>();
+    shared::<dyn Notices>();
     shared::<(ManualClock, SystemClock)>();
     shared::<dyn Clock>();
     shared::<dyn Store>();

@@ -8,6 +8,9 @@
 //! Subscriptions are remembered: a change made by this process holds at once, one by another process after
 //! [`ServerOptions::poll`] at most.
 //!
+//! A message of which some copies are published before an upgrade is committed and some after it stays, for that subscription,
+//! on the version that the first of them found: it comes once. It may then follow the sequence number that the commit named.
+//!
 //! Nothing is sent from here but the questions for consent: that is the part of [`deliver`](crate::deliver).
 
 mod agree;

@@ -12,6 +12,7 @@ mod consent;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;
+mod faults;
 mod hostile;
 mod orders;
 mod over_http;
