@@ -1,0 +1,206 @@
+//! The provider's end: subscriptions, what is delivered to them, and the requests of callers.
+
+mod callers;
+mod consent;
+mod requests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::{Request, Response};
+use parking_lot::Mutex;
+use polywire_core::contract::{Name, Requirement, Track};
+use polywire_core::{Caller, Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
+
+use crate::clock::Clock;
+use crate::deliver::Sender;
+use crate::inbox::{Inbox, QueueTerms, Workers};
+use crate::seal::Keyring;
+use crate::store::Store;
+use crate::wire::{CALLERS_PATH, REQUESTS_PATH, respond};
+use callers::Callers;
+use requests::Requests;
+
+/// What a provider's end is made of.
+pub(crate) struct ProviderParts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) inbox: Inbox,
+    pub(crate) keyring: Keyring,
+    pub(crate) sender: Sender,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) origin: HeaderValue,
+    pub(crate) tenant_claim: String,
+}
+
+/// A provider's end; the channels of a transport share it.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    store: Arc<dyn Store>,
+    inbox: Inbox,
+    callers: Arc<Callers>,
+    requests: Requests,
+    tenant_claim: String,
+    workers: Mutex<HashMap<Name, (u64, Workers)>>,
+}
+
+impl Provider {
+    pub(crate) fn start(parts: ProviderParts) -> Self {
+        let ProviderParts {
+            store,
+            inbox,
+            keyring,
+            sender,
+            clock,
+            origin,
+            tenant_claim,
+        } = parts;
+        let callers = Arc::new(Callers::new(
+            store.clone(),
+            keyring,
+            sender.clone(),
+            clock.clone(),
+            origin,
+        ));
+        let requests = Requests::new(callers.clone(), inbox.clone(), sender, clock);
+        Self {
+            store,
+            inbox,
+            callers,
+            requests,
+            tenant_claim,
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Serves a contract for a channel, in place of the service that it had.
+    pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
+        let name = service.name().clone();
+        let served = self.workers.lock().get(&name).map(|(other, _)| *other);
+        if served.is_some_and(|other| other != owner) {
+            let text = format!(
+                "contract {:?} is served here by another channel: serve it once",
+                name.as_str()
+            );
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        let newest = service.offer().versions().iter();
+        let newest = newest.map(|offered| &offered.version).max().cloned();
+        let newest = newest
+            .ok_or_else(|| Error::new(ErrorKind::Config, format!("{name} offers no version")))?;
+        let commands = service.contracts().flat_map(|contract| {
+            let all = contract
+                .interactions()
+                .iter()
+                .map(|interaction| &interaction.name);
+            all.filter(|name| service.kind(name) == Some(Kind::Command))
+                .cloned()
+                .collect::<Vec<Name>>()
+        });
+        let mut interactions: Vec<Name> = commands.collect();
+        interactions.sort();
+        interactions.dedup();
+        let terms = QueueTerms {
+            group: name.clone(),
+            requested: Requirement::track(name.clone(), Track::of(&newest)),
+            version: newest,
+            interactions,
+        };
+        let queue = self
+            .inbox
+            .open(&format!("commands/{name}").parse()?, terms)
+            .await?;
+        let workers = self.inbox.work(&queue, service.clone())?;
+        self.requests.serve(service, queue);
+        let before = self.workers.lock().insert(name, (owner, workers));
+        if let Some((_, mut before)) = before {
+            before.stop().await;
+        }
+        Ok(())
+    }
+
+    /// Answers a request to one of its paths.
+    pub(crate) async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
+        match request.uri().path() {
+            REQUESTS_PATH => self.requests.answer(&request).await,
+            CALLERS_PATH => callers::answered(self.register(&request).await),
+            path => respond::problem(&Error::new(
+                ErrorKind::Unroutable,
+                format!(
+                    "nothing at {:?}",
+                    path.chars().take(100).collect::<String>()
+                ),
+            )),
+        }
+    }
+
+    async fn register(&self, request: &Request<Bytes>) -> Result<crate::wire::Caller> {
+        let new = callers::read(request)?;
+        let service = self.requests.service(&new.contract)?;
+        let caller = authenticate(&service, request)?;
+        let tenant = tenant(&caller, &self.tenant_claim);
+        self.callers.register(&service, tenant, new).await
+    }
+
+    /// Publishes an event to every subscription that wants it.
+    pub(crate) async fn publish(&self, _message: Message) -> Result<Receipt> {
+        Err(Error::new(ErrorKind::Unsupported, "not yet"))
+    }
+
+    fn names(&self, owner: u64) -> Vec<Name> {
+        let workers = self.workers.lock();
+        let own = workers.iter().filter(|(_, (other, _))| *other == owner);
+        own.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Finishes what was accepted for a channel's contracts.
+    pub(crate) async fn drain(&self, owner: u64) {
+        for name in self.names(owner) {
+            self.requests.finish(&name).await;
+            // Out of the lock, so that closing need not wait for what is being finished.
+            let workers = self.workers.lock().remove(&name);
+            if let Some((_, mut workers)) = workers {
+                workers.finish().await;
+            }
+        }
+    }
+
+    /// Serves a channel's contracts no more.
+    pub(crate) fn close(&self, owner: u64) {
+        for name in self.names(owner) {
+            self.requests.forget(&name);
+            self.workers.lock().remove(&name);
+        }
+    }
+
+    /// Lets go of everything.
+    pub(crate) async fn stop(&self) {
+        self.requests.close();
+        self.workers.lock().clear();
+        self.store.close().await;
+    }
+}
+
+/// Who makes a request about a contract.
+fn authenticate(service: &Service, request: &Request<Bytes>) -> Result<Caller> {
+    let mut head = Head::new(
+        Kind::Event,
+        service.name().clone(),
+        Name::from_static("subscriptions"),
+    );
+    head.token = match request.headers().get(AUTHORIZATION) {
+        Some(value) => polywire_http::token(value)?,
+        None => None,
+    };
+    service.authenticate(&head)
+}
+
+/// Whose subscriptions a caller's are.
+fn tenant(caller: &Caller, claim: &str) -> String {
+    let claimed = caller.claim(claim).and_then(|value| value.as_str());
+    claimed
+        .or_else(|| caller.subject())
+        .unwrap_or("anonymous")
+        .to_owned()
+}
