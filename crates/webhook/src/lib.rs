@@ -29,6 +29,7 @@ mod extension;
 pub mod guard;
 pub mod inbox;
 mod node;
+mod provider;
 pub mod record;
 pub mod schedule;
 pub mod seal;

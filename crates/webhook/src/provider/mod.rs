@@ -1,7 +1,8 @@
-//! The provider's end: subscriptions, what is delivered to them, and the requests of callers.
+//! The provider's end of a transport: its subscriptions, what delivers to them, and the requests of callers.
 
 mod callers;
 mod consent;
+mod notices;
 mod requests;
 
 use std::collections::HashMap;
@@ -14,13 +15,14 @@ use parking_lot::Mutex;
 use polywire_core::contract::{Name, Requirement, Track};
 use polywire_core::{Caller, Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
 
-use crate::clock::Clock;
-use crate::deliver::Sender;
+use crate::deliver::{DeliverOptions, Deliverer, Sender};
 use crate::inbox::{Inbox, QueueTerms, Workers};
 use crate::seal::Keyring;
+use crate::server::{Publisher, Server, ServerOptions};
 use crate::store::Store;
-use crate::wire::{CALLERS_PATH, REQUESTS_PATH, respond};
+use crate::wire::{CALLERS_PATH, REQUESTS_PATH};
 use callers::Callers;
+use notices::{Log, Subscribed};
 use requests::Requests;
 
 /// What a provider's end is made of.
@@ -29,9 +31,9 @@ pub(crate) struct ProviderParts {
     pub(crate) inbox: Inbox,
     pub(crate) keyring: Keyring,
     pub(crate) sender: Sender,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) origin: HeaderValue,
-    pub(crate) tenant_claim: String,
+    pub(crate) server: ServerOptions,
+    pub(crate) deliver: DeliverOptions,
 }
 
 /// A provider's end; the channels of a transport share it.
@@ -41,37 +43,61 @@ pub(crate) struct Provider {
     inbox: Inbox,
     callers: Arc<Callers>,
     requests: Requests,
+    server: Server,
+    publisher: Publisher,
+    deliverer: Arc<Deliverer>,
     tenant_claim: String,
     workers: Mutex<HashMap<Name, (u64, Workers)>>,
 }
 
 impl Provider {
-    pub(crate) fn start(parts: ProviderParts) -> Self {
+    /// Starts to deliver what is kept.
+    ///
+    /// # Errors
+    /// `Config` for an option out of its bounds; those of the store.
+    pub(crate) async fn start(parts: ProviderParts) -> Result<Self> {
         let ProviderParts {
             store,
             inbox,
             keyring,
             sender,
-            clock,
             origin,
-            tenant_claim,
+            mut server,
+            deliver,
         } = parts;
+        let clock = server.clock.clone();
         let callers = Arc::new(Callers::new(
             store.clone(),
-            keyring,
+            keyring.clone(),
             sender.clone(),
             clock.clone(),
             origin,
         ));
-        let requests = Requests::new(callers.clone(), inbox.clone(), sender, clock);
-        Self {
+        let requests = Requests::new(callers.clone(), inbox.clone(), sender.clone(), clock);
+        let subscribed = Arc::new(Subscribed::default());
+        server.notices = subscribed.clone();
+        let tenant_claim = server.tenant_claim.clone();
+        let server = Server::start(store.clone(), keyring.clone(), sender.clone(), server).await?;
+        let deliverer = Arc::new(Deliverer::start(
+            store.clone(),
+            sender,
+            Arc::new(keyring),
+            Arc::new(Log),
+            deliver,
+        )?);
+        // Nobody has set it before.
+        let _ = subscribed.deliverer.set(deliverer.clone());
+        Ok(Self {
             store,
             inbox,
             callers,
             requests,
+            publisher: server.publisher(),
+            server,
+            deliverer,
             tenant_claim,
             workers: Mutex::default(),
-        }
+        })
     }
 
     /// Serves a contract for a channel, in place of the service that it had.
@@ -112,6 +138,7 @@ impl Provider {
             .open(&format!("commands/{name}").parse()?, terms)
             .await?;
         let workers = self.inbox.work(&queue, service.clone())?;
+        self.server.serve(service.clone());
         self.requests.serve(service, queue);
         let before = self.workers.lock().insert(name, (owner, workers));
         if let Some((_, mut before)) = before {
@@ -125,13 +152,7 @@ impl Provider {
         match request.uri().path() {
             REQUESTS_PATH => self.requests.answer(&request).await,
             CALLERS_PATH => callers::answered(self.register(&request).await),
-            path => respond::problem(&Error::new(
-                ErrorKind::Unroutable,
-                format!(
-                    "nothing at {:?}",
-                    path.chars().take(100).collect::<String>()
-                ),
-            )),
+            _ => self.server.answer(request).await,
         }
     }
 
@@ -144,8 +165,8 @@ impl Provider {
     }
 
     /// Publishes an event to every subscription that wants it.
-    pub(crate) async fn publish(&self, _message: Message) -> Result<Receipt> {
-        Err(Error::new(ErrorKind::Unsupported, "not yet"))
+    pub(crate) async fn publish(&self, message: Message) -> Result<Receipt> {
+        self.publisher.publish(message).await
     }
 
     fn names(&self, owner: u64) -> Vec<Name> {
@@ -178,6 +199,8 @@ impl Provider {
     pub(crate) async fn stop(&self) {
         self.requests.close();
         self.workers.lock().clear();
+        self.server.close().await;
+        self.deliverer.stop().await;
         self.store.close().await;
     }
 }
