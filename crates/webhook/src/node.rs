@@ -144,9 +144,11 @@ impl Node {
             );
             Error::new(ErrorKind::Config, text)
         })?;
+        let Kept { inbox, store } = self.kept().await?.clone();
         let parts = ProviderParts {
             store: self.config.open(Purpose::Outbox).await?,
-            inbox: self.kept().await?.inbox.clone(),
+            inbox,
+            kept: store,
             keyring: self.config.keyring()?,
             sender: self.sender()?,
             server: self.server_options(),

@@ -1,6 +1,7 @@
 //! The provider's end of a transport: its subscriptions, what delivers to them, and the requests of callers.
 
 mod callers;
+mod commands;
 mod consent;
 mod notices;
 mod requests;
@@ -12,16 +13,17 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response};
 use parking_lot::Mutex;
-use polywire_core::contract::{Name, Requirement, Track};
+use polywire_core::contract::Name;
 use polywire_core::{Caller, Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
 
 use crate::deliver::{DeliverOptions, Deliverer, Sender};
-use crate::inbox::{Inbox, QueueTerms, Workers};
+use crate::inbox::Inbox;
 use crate::seal::Keyring;
 use crate::server::{Publisher, Server, ServerOptions};
 use crate::store::Store;
 use crate::wire::{CALLERS_PATH, REQUESTS_PATH};
 use callers::Callers;
+use commands::Commands;
 use notices::{Log, Subscribed};
 use requests::Requests;
 
@@ -29,6 +31,8 @@ use requests::Requests;
 pub(crate) struct ProviderParts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) inbox: Inbox,
+    /// Where the inbox keeps what has arrived.
+    pub(crate) kept: Arc<dyn Store>,
     pub(crate) keyring: Keyring,
     pub(crate) sender: Sender,
     pub(crate) origin: HeaderValue,
@@ -41,13 +45,15 @@ pub(crate) struct ProviderParts {
 pub(crate) struct Provider {
     store: Arc<dyn Store>,
     inbox: Inbox,
+    /// Where the inbox keeps what has arrived.
+    kept: Arc<dyn Store>,
     callers: Arc<Callers>,
     requests: Requests,
     server: Server,
     publisher: Publisher,
     deliverer: Arc<Deliverer>,
     tenant_claim: String,
-    workers: Mutex<HashMap<Name, (u64, Workers)>>,
+    commands: Mutex<HashMap<Name, (u64, Arc<Commands>)>>,
 }
 
 impl Provider {
@@ -59,6 +65,7 @@ impl Provider {
         let ProviderParts {
             store,
             inbox,
+            kept,
             keyring,
             sender,
             origin,
@@ -90,20 +97,21 @@ impl Provider {
         Ok(Self {
             store,
             inbox,
+            kept,
             callers,
             requests,
             publisher: server.publisher(),
             server,
             deliverer,
             tenant_claim,
-            workers: Mutex::default(),
+            commands: Mutex::default(),
         })
     }
 
     /// Serves a contract for a channel, in place of the service that it had.
     pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
         let name = service.name().clone();
-        let served = self.workers.lock().get(&name).map(|(other, _)| *other);
+        let served = self.commands.lock().get(&name).map(|(other, _)| *other);
         if served.is_some_and(|other| other != owner) {
             let text = format!(
                 "contract {:?} is served here by another channel: serve it once",
@@ -111,37 +119,12 @@ impl Provider {
             );
             return Err(Error::new(ErrorKind::Config, text));
         }
-        let newest = service.offer().versions().iter();
-        let newest = newest.map(|offered| &offered.version).max().cloned();
-        let newest = newest
-            .ok_or_else(|| Error::new(ErrorKind::Config, format!("{name} offers no version")))?;
-        let commands = service.contracts().flat_map(|contract| {
-            let all = contract
-                .interactions()
-                .iter()
-                .map(|interaction| &interaction.name);
-            all.filter(|name| service.kind(name) == Some(Kind::Command))
-                .cloned()
-                .collect::<Vec<Name>>()
-        });
-        let mut interactions: Vec<Name> = commands.collect();
-        interactions.sort();
-        interactions.dedup();
-        let terms = QueueTerms {
-            group: name.clone(),
-            requested: Requirement::track(name.clone(), Track::of(&newest)),
-            version: newest,
-            interactions,
-        };
-        let queue = self
-            .inbox
-            .open(&format!("commands/{name}").parse()?, terms)
-            .await?;
-        let workers = self.inbox.work(&queue, service.clone())?;
+        let commands = Commands::start(self.inbox.clone(), self.kept.clone(), service.clone());
+        let commands = Arc::new(commands.await?);
         self.server.serve(service.clone());
-        self.requests.serve(service, queue);
-        let before = self.workers.lock().insert(name, (owner, workers));
-        if let Some((_, mut before)) = before {
+        self.requests.serve(service, commands.clone());
+        let before = self.commands.lock().insert(name, (owner, commands));
+        if let Some((_, before)) = before {
             before.stop().await;
         }
         Ok(())
@@ -170,8 +153,8 @@ impl Provider {
     }
 
     fn names(&self, owner: u64) -> Vec<Name> {
-        let workers = self.workers.lock();
-        let own = workers.iter().filter(|(_, (other, _))| *other == owner);
+        let commands = self.commands.lock();
+        let own = commands.iter().filter(|(_, (other, _))| *other == owner);
         own.map(|(name, _)| name.clone()).collect()
     }
 
@@ -180,9 +163,9 @@ impl Provider {
         for name in self.names(owner) {
             self.requests.finish(&name).await;
             // Out of the lock, so that closing need not wait for what is being finished.
-            let workers = self.workers.lock().remove(&name);
-            if let Some((_, mut workers)) = workers {
-                workers.finish().await;
+            let commands = self.commands.lock().remove(&name);
+            if let Some((_, commands)) = commands {
+                commands.finish().await;
             }
         }
     }
@@ -191,14 +174,14 @@ impl Provider {
     pub(crate) fn close(&self, owner: u64) {
         for name in self.names(owner) {
             self.requests.forget(&name);
-            self.workers.lock().remove(&name);
+            self.commands.lock().remove(&name);
         }
     }
 
     /// Lets go of everything.
     pub(crate) async fn stop(&self) {
         self.requests.close();
-        self.workers.lock().clear();
+        self.commands.lock().clear();
         self.server.close().await;
         self.deliverer.stop().await;
         self.store.close().await;
