@@ -1,4 +1,4 @@
-//! Which crate may depend on which: arrows run one way, no transport knows another, examples see the facade alone.
+//! Which crate may depend on which: arrows run one way, no transport knows another but webhooks HTTP, examples see the facade alone.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,9 @@ const TESTKIT: &str = "polywire-testkit";
 const FACADE: &str = "polywire";
 
 /// A transport is named in one place, here; the facade may use each of them and nobody else any.
-const TRANSPORTS: &[&str] = &["polywire-amqp", "polywire-http", "polywire-webhook"];
+const TRANSPORTS: &[&str] = &["polywire-amqp", HTTP, WEBHOOK];
+const HTTP: &str = "polywire-http";
+const WEBHOOK: &str = "polywire-webhook";
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -73,6 +75,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
     for transport in TRANSPORTS {
         allowed.insert(transport, vec![CONTRACT, CORE]);
     }
+    // Its API stands on the listener of HTTP, with its bounds.
+    allowed.insert(WEBHOOK, vec![CONTRACT, CORE, HTTP]);
     allowed
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Result, tree};
 
 /// The transports whose suite must run, in the order in which they are listed.
-pub(crate) const TRANSPORTS: [&str; 3] = ["memory", "http", "amqp"];
+pub(crate) const TRANSPORTS: [&str; 4] = ["memory", "http", "amqp", "webhook"];
 
 /// The variable that tells the suites where to write.
 pub(crate) const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";

@@ -26,6 +26,8 @@ pub use polywire_core::{
 pub use polywire_http as http;
 pub use polywire_layers as layers;
 pub use polywire_macros::{contract, error, payload};
+#[cfg(feature = "webhook")]
+pub use polywire_webhook as webhook;
 pub use provided::Provided;
 pub use report::{Candidate, ChannelReport, Report, TransportReport};
 pub use wire::Polywire;

@@ -12,7 +12,7 @@ use polywire_core::{
 };
 use polywire_http::HttpConfig;
 
-use crate::guard::Policy;
+use crate::guard::{Policy, PolicyError};
 use crate::schedule::{EndpointLimits, Rate, RetryPlan};
 use crate::seal::{Keyring, SealingKey};
 use crate::signature::Algorithm;
@@ -306,32 +306,25 @@ fn read_sinks(section: &Section) -> Option<(Policy, Option<PathBuf>)> {
     });
     let (allow, deny) = (section.list("allow"), section.list("deny"));
     section.finish();
-    let mut policy = Policy::default().plaintext(plaintext);
-    let mut sound = true;
-    let lists: [(&str, Option<Vec<String>>, fn(Policy, &[String]) -> _); 2] = [
-        ("allow", allow, |policy, list| policy.allow(list)),
-        ("deny", deny, |policy, list| policy.deny(list)),
-    ];
-    for (key, list, set) in lists {
-        let Some(list) = list else { continue };
-        match set(policy.clone(), &list) {
-            Ok(set) => policy = set,
-            Err(error) => {
-                section.mistake(key, error.to_string());
-                sound = false;
-            }
-        }
-    }
-    if let Some(ports) = ports {
-        match policy.clone().ports(&ports) {
-            Ok(set) => policy = set,
-            Err(error) => {
-                section.mistake("ports", error.to_string());
-                sound = false;
-            }
-        }
-    }
-    sound.then_some((policy, ca))
+    let noted = |key: &str, changed: std::result::Result<Policy, PolicyError>| {
+        changed
+            .map_err(|error| section.mistake(key, error.to_string()))
+            .ok()
+    };
+    let policy = Policy::default().plaintext(plaintext);
+    let policy = match allow {
+        Some(list) => noted("allow", policy.allow(&list))?,
+        None => policy,
+    };
+    let policy = match deny {
+        Some(list) => noted("deny", policy.deny(&list))?,
+        None => policy,
+    };
+    let policy = match ports {
+        Some(list) => noted("ports", policy.ports(&list))?,
+        None => policy,
+    };
+    Some((policy, ca))
 }
 
 fn algorithms(texts: &[String]) -> std::result::Result<Vec<Algorithm>, String> {

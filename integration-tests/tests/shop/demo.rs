@@ -35,10 +35,13 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
         ["memory", "1.4.0", "40", "37", "ok"],
         ["http", "1.4.0", "40", "37", "ok"],
         ["amqp", "1.4.0", "40", "37", "ok"],
+        ["webhook", "1.4.0", "40", "37", "ok"],
         title,
         ["http", "2.0.0", "40", "37", "ok"],
         title,
         ["amqp", "1.4.0", "40", "37", "ok"],
+        title,
+        ["webhook", "1.4.0", "40", "37", "ok"],
     ];
     assert_eq!(found, expected.map(|row| row.map(str::to_owned)), "{text}");
 

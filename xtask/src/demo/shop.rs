@@ -163,6 +163,13 @@ impl<'a> Shop<'a> {
         for (variable, value) in &self.settings {
             command.env(variable, value);
         }
+        for (variable, value) in self.transport.settings {
+            command.env(variable, value);
+        }
+        if let Some(variable) = self.transport.store {
+            let folder = format!("{}-{}.store", self.transport.name, roles.join("-"));
+            command.env(variable, self.demo.reports.join(folder));
+        }
         command
     }
 

@@ -14,6 +14,10 @@ pub struct Transport {
     pub layout: Layout,
     /// For a transport that needs a broker, how the roles are told of it.
     pub brokered: Option<Brokered>,
+    /// The setting of a folder that each role has for itself, for a transport that keeps what it was given.
+    pub store: Option<&'static str>,
+    /// What every role is told besides.
+    pub settings: &'static [(&'static str, &'static str)],
 }
 
 /// How the roles are spread over processes.
@@ -55,6 +59,8 @@ pub const TRANSPORTS: &[Transport] = &[
         name: "memory",
         layout: Layout::OneProcess,
         brokered: None,
+        store: None,
+        settings: &[],
     },
     Transport {
         name: "http",
@@ -65,6 +71,8 @@ pub const TRANSPORTS: &[Transport] = &[
             }),
         },
         brokered: None,
+        store: None,
+        settings: &[],
     },
     Transport {
         name: "amqp",
@@ -75,6 +83,24 @@ pub const TRANSPORTS: &[Transport] = &[
             // What a demonstration leaves at a broker that is not its own.
             expiry: ("POLYWIRE_TRANSPORT_AMQP_EXPIRE_UNUSED", "60s"),
         }),
+        store: None,
+        settings: &[],
+    },
+    Transport {
+        name: "webhook",
+        layout: Layout::Processes {
+            listening: Some(Listening {
+                listen: ("POLYWIRE_TRANSPORT_WEBHOOK_LISTEN", "127.0.0.1:0"),
+                reach: "POLYWIRE_TRANSPORT_WEBHOOK_URL",
+            }),
+        },
+        brokered: None,
+        store: Some("POLYWIRE_TRANSPORT_WEBHOOK_STORE"),
+        settings: &[
+            // Consumers listen too, for what is delivered to them, and a provider delivers within this machine.
+            ("POLYWIRE_TRANSPORT_WEBHOOK_LISTEN", "127.0.0.1:0"),
+            ("POLYWIRE_TRANSPORT_WEBHOOK_SINKS_ALLOW", "127.0.0.0/8"),
+        ],
     },
 ];
 

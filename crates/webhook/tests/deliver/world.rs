@@ -293,6 +293,8 @@ pub(crate) fn terms(sink: &str) -> Terms {
         order: KeepOrder::ByKey,
         on_sunset: OnSunset::Pause,
         upgrade: None,
+        proposed: None,
+        since: None,
         created_at: start(),
         lease_until: start(),
     }

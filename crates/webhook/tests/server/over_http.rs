@@ -46,7 +46,9 @@ async fn subscriptions_are_taken_by_a_listener() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer acme"));
         headers.insert("prefer", HeaderValue::from_static("wait=20"));
-        let answer = asking.request(method, path, headers, body).await.unwrap();
+        let answer = asking
+            .request(method, path, headers, body, false)
+            .await.unwrap();
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         (answer.status().as_u16(), json)
     };
