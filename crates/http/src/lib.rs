@@ -19,4 +19,5 @@ pub use extension::Extension;
 pub use tls::TlsConfig;
 pub use transport::{HttpFactory, HttpTransport};
 pub use url::BaseUrl;
+pub use wire::lifetime_headers;
 pub use wire::{bearer, token};

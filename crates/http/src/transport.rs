@@ -123,9 +123,9 @@ impl HttpTransport {
         self.provider.listen().await
     }
 
-    /// Sends a request to the first of the configured URLs that can be connected to, and reads its answer, of which at most
+    /// Sends a request to the configured URLs in turn, to the next one when it cannot be connected to, and reads its answer, of which at most
     /// `max_payload` bytes are taken. A token in `authorization` goes nowhere unencrypted beyond this machine unless
-    /// `allow_plaintext` says so.
+    /// `allow_plaintext` says so. `elsewhere` prefers another replica than the one that refused a version last.
     ///
     /// # Errors
     /// `Config` without a URL, `Unavailable` without an answer, `TooLarge` for one beyond the bound.
@@ -135,6 +135,7 @@ impl HttpTransport {
         path: &str,
         headers: HeaderMap,
         body: Bytes,
+        elsewhere: bool,
     ) -> Result<Response<Bytes>> {
         let client = self.client()?.ok_or_else(|| {
             Error::new(
@@ -142,7 +143,7 @@ impl HttpTransport {
                 "url is missing: it says where the provider is",
             )
         })?;
-        client.ask(method, path, headers, body).await
+        client.ask(method, path, headers, body, elsewhere).await
     }
 
     fn client(&self) -> Result<Option<Arc<Client>>> {

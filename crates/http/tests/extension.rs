@@ -41,7 +41,9 @@ async fn extended(config: HttpConfig) -> (HttpTransport, HttpTransport) {
 
 async fn get(asking: &HttpTransport, method: Method, path: &str) -> (StatusCode, String) {
     let body = Bytes::from_static(b"body");
-    let answer = asking.request(method, path, HeaderMap::new(), body).await;
+    let answer = asking
+        .request(method, path, HeaderMap::new(), body, false)
+        .await;
     let answer = answer.unwrap();
     let text = String::from_utf8(answer.body().to_vec()).unwrap();
     (answer.status(), text)
@@ -91,7 +93,7 @@ async fn bounds_are_those_of_the_listener() {
     let (served, asking) = extended(config).await;
     let body = Bytes::from(vec![b'a'; 80 * 1024]);
     let answer = asking
-        .request(Method::POST, "/echo", HeaderMap::new(), body)
+        .request(Method::POST, "/echo", HeaderMap::new(), body, false)
         .await
         .unwrap();
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
@@ -121,7 +123,7 @@ async fn requests_go_to_whoever_can_be_reached_and_tokens_nowhere_in_the_open() 
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer secret"));
     let error = asking
-        .request(Method::GET, "/echo", headers, Bytes::new())
+        .request(Method::GET, "/echo", headers, Bytes::new(), false)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
@@ -131,7 +133,7 @@ async fn requests_go_to_whoever_can_be_reached_and_tokens_nowhere_in_the_open() 
     );
     let asking = HttpTransport::new(HttpConfig::default(), false).unwrap();
     let error = asking
-        .request(Method::GET, "/echo", HeaderMap::new(), Bytes::new())
+        .request(Method::GET, "/echo", HeaderMap::new(), Bytes::new(), false)
         .await
         .unwrap_err();
     assert!(error.message().starts_with("url is missing"), "{error}");

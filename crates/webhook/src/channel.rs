@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::stream;
 use polywire_core::contract::{Name, Offer};
 use polywire_core::lifecycle::Lifecycle;
 use polywire_core::{
@@ -77,15 +77,19 @@ impl Channel for WebhookChannel {
             .life
             .until_closed(groups.subscribe(subscription))
             .await?;
-        let ended = self.life.draining().clone().cancelled_owned();
-        let closed = self.life.closing().clone().cancelled_owned();
-        let ended = async move {
-            tokio::select! {
-                () = ended => {}
-                () = closed => {}
-            }
-        };
-        Ok(Deliveries::new(deliveries.take_until(Box::pin(ended))))
+        let (draining, closing) = (self.life.draining().clone(), self.life.closing().clone());
+        // With the end of the stream its member leaves, whoever still holds the stream.
+        let member = Some((deliveries, draining, closing));
+        Ok(Deliveries::new(stream::unfold(member, async |member| {
+            let (mut deliveries, draining, closing) = member?;
+            let next = tokio::select! {
+                biased;
+                () = draining.cancelled() => None,
+                () = closing.cancelled() => None,
+                next = deliveries.next() => next,
+            };
+            next.map(|next| (next, Some((deliveries, draining, closing))))
+        })))
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {
@@ -126,10 +130,11 @@ impl Channel for WebhookChannel {
 
     async fn close(&self) -> Result<()> {
         if self.life.close() {
+            // The listener first, so that nobody who connects finds the contract missing.
+            self.http.close().await?;
             if let Some(provider) = self.node.served() {
                 provider.close(self.id);
             }
-            self.http.close().await?;
             self.node.closed().await;
         }
         Ok(())

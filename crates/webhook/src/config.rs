@@ -97,7 +97,7 @@ impl Default for WebhookConfig {
             timeout: SECOND * 15,
             tenant_claim: "sub".to_owned(),
             max_subscriptions: 1000,
-            bounds: Bounds::default(),
+            bounds: HttpConfig::default().bounds,
         }
     }
 }

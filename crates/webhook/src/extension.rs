@@ -10,7 +10,7 @@ use polywire_core::{Error, ErrorKind};
 use polywire_http::Extension;
 
 use crate::client::Hooks;
-use crate::server::Provider;
+use crate::provider::Provider;
 use crate::wire::{HOOKS_PATH, PREFIX, respond};
 
 /// Answers what comes: to hooks at a consumer, to the subscription API and to requests at a provider.

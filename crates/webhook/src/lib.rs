@@ -7,6 +7,7 @@
 //! - [`schedule`]: when to try again, and how much an endpoint is given.
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
+//! - [`server`]: subscribing, and publishing to those who have.
 //! - [`inbox`]: a durable queue of what has arrived, at either end.
 //! - [`seal`]: the keys of subscriptions at rest.
 //!
@@ -28,10 +29,11 @@ mod extension;
 pub mod guard;
 pub mod inbox;
 mod node;
+mod provider;
 pub mod record;
 pub mod schedule;
 pub mod seal;
-mod server;
+pub mod server;
 pub mod signature;
 pub mod store;
 mod transport;

@@ -5,24 +5,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
-use polywire_core::{Error, ErrorKind, Letters, Result};
+use polywire_core::{Authenticator, Error, ErrorKind, Letters, Result};
 use polywire_http::{HttpTransport, TlsConfig};
 use tokio::sync::OnceCell;
 
 use crate::client::{Calls, GroupOptions, Groups, Hooks, Place};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Purpose, WebhookConfig};
-use crate::deliver::{Sender, SenderOptions};
+use crate::deliver::{DeliverOptions, SendLimits, Sender, SenderOptions};
 use crate::extension::Paths;
 use crate::guard::{GuardedConnector, SystemResolver};
 use crate::inbox::{Inbox, InboxOptions};
-use crate::server::{Provider, ProviderParts};
+use crate::provider::{Provider, ProviderParts};
+use crate::server::ServerOptions;
 use crate::store::Store;
 use crate::wire::arrived::Documents;
 
 /// What channels share.
 pub(crate) struct Node {
     config: WebhookConfig,
+    authenticator: Option<Arc<dyn Authenticator>>,
     clock: Arc<dyn Clock>,
     pub(crate) http: Arc<HttpTransport>,
     hooks: Arc<Hooks>,
@@ -45,7 +47,10 @@ struct Kept {
 }
 
 impl Node {
-    pub(crate) fn new(config: WebhookConfig) -> Self {
+    pub(crate) fn new(
+        config: WebhookConfig,
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let hooks = Arc::new(Hooks::new(clock.clone()));
         let provider = Arc::default();
@@ -59,6 +64,7 @@ impl Node {
         );
         Self {
             config,
+            authenticator,
             clock,
             http,
             hooks,
@@ -138,17 +144,50 @@ impl Node {
             );
             Error::new(ErrorKind::Config, text)
         })?;
+        let Kept { inbox, store } = self.kept().await?.clone();
         let parts = ProviderParts {
             store: self.config.open(Purpose::Outbox).await?,
-            inbox: self.kept().await?.inbox.clone(),
+            inbox,
+            kept: store,
             keyring: self.config.keyring()?,
             sender: self.sender()?,
-            clock: self.clock.clone(),
+            server: self.server_options(),
+            deliver: self.deliver_options(),
             origin,
-            tenant_claim: self.config.tenant_claim.clone(),
         };
-        let provider = Arc::new(Provider::start(parts));
+        let provider = Arc::new(Provider::start(parts).await?);
         Ok(self.provider.get_or_init(|| provider).clone())
+    }
+
+    fn server_options(&self) -> ServerOptions {
+        let config = &self.config;
+        ServerOptions {
+            authenticator: self.authenticator.clone(),
+            tenant_claim: config.tenant_claim.clone(),
+            origin: config.origin.clone(),
+            max_subscriptions: config.max_subscriptions,
+            lease: config.lease,
+            consent_deadline: config.timeout,
+            recent: config.bounds.replay_messages,
+            recent_bytes: config.bounds.replay_bytes,
+            clock: self.clock.clone(),
+            ..ServerOptions::default()
+        }
+    }
+
+    fn deliver_options(&self) -> DeliverOptions {
+        let config = &self.config;
+        DeliverOptions {
+            endpoint: config.endpoint.clone(),
+            retries: config.retry.clone(),
+            send: SendLimits {
+                deadline: config.timeout,
+                ..SendLimits::default()
+            },
+            origin: Some(config.origin.clone()),
+            clock: self.clock.clone(),
+            ..DeliverOptions::default()
+        }
     }
 
     /// The provider's end, if something was served.

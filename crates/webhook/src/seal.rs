@@ -225,6 +225,12 @@ impl Keyring {
     }
 }
 
+impl crate::deliver::Signers for Keyring {
+    fn signer(&self, subscription: &Subscription, now: Timestamp) -> Result<Arc<Signer>> {
+        Self::signer(self, subscription, now).map(Arc::new)
+    }
+}
+
 fn cipher(key: &SealingKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&(*key.bytes).into())
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use polywire_core::config::Section;
-use polywire_core::{Capability, Channel, Environment, Result, Transport, TransportFactory};
+use polywire_core::{
+    Authenticator, Capability, Channel, Environment, Result, Transport, TransportFactory,
+};
 
 use crate::channel::WebhookChannel;
 use crate::config::WebhookConfig;
@@ -29,7 +31,10 @@ impl TransportFactory for WebhookFactory {
     fn build(&self, section: &Section, environment: &Environment) -> Option<Arc<dyn Transport>> {
         let authenticated = environment.authenticator.is_some();
         let config = WebhookConfig::read(section, &environment.service, authenticated)?;
-        Some(Arc::new(WebhookTransport::of(config)))
+        Some(Arc::new(WebhookTransport::of(
+            config,
+            environment.authenticator.clone(),
+        )))
     }
 }
 
@@ -42,18 +47,25 @@ pub struct WebhookTransport {
 }
 
 impl WebhookTransport {
-    /// A transport of these settings. `authenticated` says that whatever is served has an authenticator.
+    /// A transport of these settings. The authenticator verifies who subscribes; without one, whatever is served decides by
+    /// its own, and all subscriptions are of one tenant. `authenticated` says that whatever is served has one.
     ///
     /// # Errors
     /// As [`HttpConfig::check`](polywire_http::HttpConfig::check).
-    pub fn new(config: WebhookConfig, authenticated: bool) -> Result<Self> {
-        config.http.check(authenticated)?;
-        Ok(Self::of(config))
+    pub fn new(
+        config: WebhookConfig,
+        authenticator: Option<Arc<dyn Authenticator>>,
+        authenticated: bool,
+    ) -> Result<Self> {
+        config
+            .http
+            .check(authenticated || authenticator.is_some())?;
+        Ok(Self::of(config, authenticator))
     }
 
-    fn of(config: WebhookConfig) -> Self {
+    fn of(config: WebhookConfig, authenticator: Option<Arc<dyn Authenticator>>) -> Self {
         Self {
-            node: Arc::new(Node::new(config)),
+            node: Arc::new(Node::new(config, authenticator)),
             channels: Mutex::default(),
             ids: AtomicU64::new(0),
         }

@@ -40,7 +40,7 @@ fn free_address() -> SocketAddr {
 }
 
 async fn end(config: WebhookConfig) -> Result<Arc<dyn Channel>> {
-    WebhookTransport::new(config, true)?
+    WebhookTransport::new(config, None, true)?
         .channel("conformance")
         .await
 }

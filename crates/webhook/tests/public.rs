@@ -5,6 +5,7 @@ use polywire_webhook::inbox::{Inbox, InboxOptions, Member, Queue, Reader, Worker
 use polywire_webhook::record::{Delivery, Leased, NewDelivery, Settlement, Subscription};
 use polywire_webhook::schedule::{Endpoint, Permit, RetryPlan};
 use polywire_webhook::seal::{Keyring, SealingKey};
+use polywire_webhook::server::{Notices, Publisher, Server, ServerOptions};
 use polywire_webhook::signature::{Signer, SigningKey, Verifier, VerifyingKey};
 use polywire_webhook::store::{
     PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, Wakes,
@@ -35,6 +36,8 @@ fn types_are_shared_among_tasks() {
     shared::<(Keyring, SealingKey)>();
     shared::<(Inbox, InboxOptions, Member, Queue, Workers)>();
     shared::<dyn Reader>();
+    shared::<(Publisher, Server, ServerOptions)>();
+    shared::<dyn Notices>();
     shared::<(ManualClock, SystemClock)>();
     shared::<dyn Clock>();
     shared::<dyn Store>();

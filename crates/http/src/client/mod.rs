@@ -110,16 +110,24 @@ impl Client {
         Err(refusal(&answer))
     }
 
-    /// A request of another transport: to each URL in turn until one can be connected to.
+    /// A request of another transport: to each URL in turn, and to the next one when it cannot be connected to.
     pub(crate) async fn ask(
         &self,
         method: Method,
         path: &str,
         headers: HeaderMap,
         body: Bytes,
+        elsewhere: bool,
     ) -> Result<Response<Bytes>> {
         let mut failed = None;
-        for (turn, base) in self.bases.iter().enumerate() {
+        let first = if elsewhere {
+            self.refused.load(Ordering::Relaxed) + 1
+        } else {
+            self.asked.fetch_add(1, Ordering::Relaxed)
+        };
+        for turn in 0..self.bases.len() {
+            let turn = (first + turn) % self.bases.len();
+            let base = &self.bases[turn];
             if headers.contains_key(AUTHORIZATION) {
                 self.guard_token(turn)?;
             }
@@ -130,6 +138,9 @@ impl Client {
             *request.headers_mut() = headers.clone();
             match self.exchange(request, uri, false, self.max_payload).await {
                 Ok(answer) => {
+                    if answer.status == StatusCode::NOT_ACCEPTABLE {
+                        self.refused.store(turn, Ordering::Relaxed);
+                    }
                     let mut response = Response::new(answer.body);
                     *response.status_mut() = answer.status;
                     *response.headers_mut() = answer.headers;

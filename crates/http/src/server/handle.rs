@@ -91,7 +91,11 @@ impl Server {
             Ok(Ok(body)) => match self.place() {
                 Ok(_place) => {
                     let answer = extension.answer(Request::from_parts(parts, body)).await;
-                    return answer.map(ReplyBody::whole);
+                    let mut answer = answer.map(ReplyBody::whole);
+                    if self.is_draining() && version < Version::HTTP_2 {
+                        answer.headers_mut().insert(header::CONNECTION, CLOSE);
+                    }
+                    return answer;
                 }
                 Err(error) => error.into(),
             },

@@ -16,5 +16,6 @@ pub(crate) use settle::{
     Failed, Gap, Joined, MAX_PREFETCH, MAX_SETTLEMENTS, Settled, Settlement, Settlements,
 };
 pub(crate) use sse::{HEARTBEAT, SseEvent, SseReader, write_event};
+pub use stamp::lifetime_headers;
 pub(crate) use stamp::{StampCache, StampHeaders};
 pub(crate) use text::visible;

@@ -67,36 +67,34 @@ fn stamp_headers(stamp: &Stamp, offer: &HeaderMap) -> HeaderMap {
     if stamp.status != Status::Current {
         put(&mut headers, STATUS, &stamp.status.to_string());
     }
+    lifetime_headers(stamp, &mut headers);
+    headers
+}
+
+/// Says that a version is deprecated, and when it will be gone: `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and a `Link`. Of a
+/// version that is neither it says nothing.
+pub fn lifetime_headers(stamp: &Stamp, headers: &mut HeaderMap) {
     if let Some(since) = stamp
         .since
         .as_deref()
         .and_then(|text| text.parse::<Timestamp>().ok())
     {
-        put(
-            &mut headers,
-            DEPRECATION,
-            &format!("@{}", since.as_second()),
-        );
+        put(headers, DEPRECATION, &format!("@{}", since.as_second()));
     }
     if let Some(sunset) = stamp
         .sunset
         .as_deref()
         .and_then(|text| text.parse::<Timestamp>().ok())
     {
-        put(
-            &mut headers,
-            SUNSET,
-            &httpdate::fmt_http_date(sunset.into()),
-        );
+        put(headers, SUNSET, &httpdate::fmt_http_date(sunset.into()));
     }
     if let Some(link) = &stamp.link {
         put(
-            &mut headers,
+            headers,
             header::LINK,
             &format!("<{link}>; rel=\"deprecation\""),
         );
     }
-    headers
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {

@@ -160,7 +160,13 @@ impl Calls {
             let body = Bytes::from(CloudEvent::of(head, &message.body).to_json()?);
             *taken = true;
             let posted = self
-                .post(&caller.id, request, body, head.token.as_ref())
+                .post(
+                    &caller.id,
+                    request,
+                    body,
+                    head.token.as_ref(),
+                    head.attempt > 1,
+                )
                 .await;
             let answer = match posted {
                 Ok(answer) => answer,
@@ -191,6 +197,7 @@ impl Calls {
         request: &str,
         body: Bytes,
         token: Option<&Token>,
+        elsewhere: bool,
     ) -> Result<http::Response<Bytes>> {
         let signed = self
             .signer
@@ -198,7 +205,7 @@ impl Calls {
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let headers = request_headers(&signed, caller, token)?;
         self.http
-            .request(Method::POST, REQUESTS_PATH, headers, body)
+            .request(Method::POST, REQUESTS_PATH, headers, body, elsewhere)
             .await
     }
 
@@ -262,7 +269,7 @@ impl Calls {
             let Ok(body) = event.to_json() else { return };
             let id = event.id.clone();
             // A handler that is not told runs into its deadline.
-            if let Err(error) = calls.post(&caller.id, &id, body.into(), None).await {
+            if let Err(error) = calls.post(&caller.id, &id, body.into(), None, false).await {
                 tracing::debug!(%error, "the provider was not told that a call was given up");
             }
         });

@@ -77,6 +77,6 @@ impl Place {
         if let Some(token) = token.or(self.token.as_ref()) {
             headers.insert(AUTHORIZATION, polywire_http::bearer(token)?);
         }
-        self.http.request(method, path, headers, body).await
+        self.http.request(method, path, headers, body, false).await
     }
 }

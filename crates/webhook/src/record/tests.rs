@@ -89,8 +89,15 @@ fn terms() -> Terms {
                 rollback_until: "2026-12-01T00:00:00Z".parse().unwrap(),
             },
         }),
-        proposed: None,
-        since: None,
+        proposed: Some(Proposed {
+            sink: Some("https://hooks.example.com/other".into()),
+            key: None,
+            overlap_seconds: 3600,
+            upgrade: None,
+            resume: true,
+            at: "2026-11-23T07:00:00Z".parse().unwrap(),
+        }),
+        since: Some("2026-11-22T06:00:00Z".parse().unwrap()),
         created_at: "2026-11-23T06:00:00Z".parse().unwrap(),
         lease_until: "2026-12-03T06:00:00Z".parse().unwrap(),
     }

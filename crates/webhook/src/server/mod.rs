@@ -1,206 +1,169 @@
-//! The provider's end: subscriptions, what is delivered to them, and the requests of callers.
+//! The provider's side: who subscribes to what, and publishing to those who have.
+//!
+//! A subscription is created at `/webhooks/subscriptions` and is pending until its sink has consented: it answers the
+//! handshake of CloudEvents HTTP webhook 1.0 section 4, and then echoes a challenge that is signed like its deliveries will be. A
+//! change of the sink, of keys or of the major is asked for in the same way, and the old state serves until the sink agrees.
+//!
+//! What is published is rendered and enqueued for each subscription of the event whose version is on the track of the message.
+//! Subscriptions are remembered: a change made by this process holds at once, one by another process after
+//! [`ServerOptions::poll`] at most.
+//!
+//! A message of which some copies are published before an upgrade is committed and some after it stays, for that subscription,
+//! on the version that the first of them found: it comes once. It may then follow the sequence number that the commit named.
+//!
+//! Nothing is sent from here but the questions for consent: that is the part of [`deliver`](crate::deliver).
 
-mod callers;
-mod consent;
-mod requests;
+mod agree;
+mod change;
+mod create;
+mod deliveries;
+mod document;
+mod lifecycle;
+mod notice;
+mod options;
+mod publish;
+mod read;
+mod reply;
+mod rewrite;
+mod rotate;
+mod route;
+mod upgrade;
+mod upkeep;
+mod verify;
+mod who;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue};
-use http::{Request, Response};
-use parking_lot::Mutex;
-use polywire_core::contract::{Name, Requirement, Track};
-use polywire_core::{Caller, Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use polywire_core::contract::Name;
+use polywire_core::{Result, Service};
+use tokio::task::{AbortHandle, JoinSet};
 
-use crate::clock::Clock;
+pub use notice::{Notice, NoticeCode, Notices};
+pub use options::ServerOptions;
+pub use publish::Publisher;
+
 use crate::deliver::Sender;
-use crate::inbox::{Inbox, QueueTerms, Workers};
+use crate::record::Subscription;
 use crate::seal::Keyring;
 use crate::store::Store;
-use crate::wire::{CALLERS_PATH, REQUESTS_PATH, respond};
-use callers::Callers;
-use requests::Requests;
+use publish::Book;
+use verify::Consents;
 
-/// What a provider's end is made of.
-pub(crate) struct ProviderParts {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) inbox: Inbox,
-    pub(crate) keyring: Keyring,
-    pub(crate) sender: Sender,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) origin: HeaderValue,
-    pub(crate) tenant_claim: String,
+/// Takes subscriptions and publishes to them. Cloning shares it; its tasks end with the last clone, or [`close`](Self::close).
+#[derive(Clone)]
+pub struct Server(Arc<Handle>);
+
+struct Handle {
+    inner: Arc<Inner>,
+    /// `None` once it is closed.
+    tasks: Mutex<Option<JoinSet<()>>>,
 }
 
-/// A provider's end; the channels of a transport share it.
-#[derive(Debug)]
-pub(crate) struct Provider {
+/// What tasks share; it does not hold them, so that they end with their server.
+pub(super) struct Inner {
     store: Arc<dyn Store>,
-    inbox: Inbox,
-    callers: Arc<Callers>,
-    requests: Requests,
-    tenant_claim: String,
-    workers: Mutex<HashMap<Name, (u64, Workers)>>,
+    keys: Keyring,
+    sender: Sender,
+    options: ServerOptions,
+    services: RwLock<BTreeMap<Name, Arc<Service>>>,
+    book: Book,
+    consents: Consents,
 }
 
-impl Provider {
-    pub(crate) fn start(parts: ProviderParts) -> Self {
-        let ProviderParts {
+impl Server {
+    /// Takes subscriptions into a store, with keys sealed by a keyring, and asks sinks for their consent through a sender.
+    ///
+    /// # Errors
+    /// `Config` when an option is out of its bounds; those of [`Store`] when it cannot be read.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        keys: Keyring,
+        sender: Sender,
+        options: ServerOptions,
+    ) -> Result<Self> {
+        options.check()?;
+        let book = Book::new(options.recent, options.recent_bytes);
+        book.refresh(&*store).await?;
+        let inner = Arc::new(Inner {
             store,
-            inbox,
-            keyring,
+            keys,
             sender,
-            clock,
-            origin,
-            tenant_claim,
-        } = parts;
-        let callers = Arc::new(Callers::new(
-            store.clone(),
-            keyring,
-            sender.clone(),
-            clock.clone(),
-            origin,
-        ));
-        let requests = Requests::new(callers.clone(), inbox.clone(), sender, clock);
-        Self {
-            store,
-            inbox,
-            callers,
-            requests,
-            tenant_claim,
-            workers: Mutex::default(),
-        }
-    }
-
-    /// Serves a contract for a channel, in place of the service that it had.
-    pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
-        let name = service.name().clone();
-        let served = self.workers.lock().get(&name).map(|(other, _)| *other);
-        if served.is_some_and(|other| other != owner) {
-            let text = format!(
-                "contract {:?} is served here by another channel: serve it once",
-                name.as_str()
-            );
-            return Err(Error::new(ErrorKind::Config, text));
-        }
-        let newest = service.offer().versions().iter();
-        let newest = newest.map(|offered| &offered.version).max().cloned();
-        let newest = newest
-            .ok_or_else(|| Error::new(ErrorKind::Config, format!("{name} offers no version")))?;
-        let commands = service.contracts().flat_map(|contract| {
-            let all = contract
-                .interactions()
-                .iter()
-                .map(|interaction| &interaction.name);
-            all.filter(|name| service.kind(name) == Some(Kind::Command))
-                .cloned()
-                .collect::<Vec<Name>>()
+            options,
+            services: RwLock::default(),
+            book,
+            consents: Consents::default(),
         });
-        let mut interactions: Vec<Name> = commands.collect();
-        interactions.sort();
-        interactions.dedup();
-        let terms = QueueTerms {
-            group: name.clone(),
-            requested: Requirement::track(name.clone(), Track::of(&newest)),
-            version: newest,
-            interactions,
-        };
-        let queue = self
-            .inbox
-            .open(&format!("commands/{name}").parse()?, terms)
-            .await?;
-        let workers = self.inbox.work(&queue, service.clone())?;
-        self.requests.serve(service, queue);
-        let before = self.workers.lock().insert(name, (owner, workers));
-        if let Some((_, mut before)) = before {
-            before.stop().await;
-        }
-        Ok(())
+        let mut tasks = JoinSet::new();
+        tasks.spawn(publish::keep_up(inner.clone()));
+        tasks.spawn(upkeep::keep_up(inner.clone()));
+        Ok(Self(Arc::new(Handle {
+            inner,
+            tasks: Mutex::new(Some(tasks)),
+        })))
     }
 
-    /// Answers a request to one of its paths.
-    pub(crate) async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
-        match request.uri().path() {
-            REQUESTS_PATH => self.requests.answer(&request).await,
-            CALLERS_PATH => callers::answered(self.register(&request).await),
-            path => respond::problem(&Error::new(
-                ErrorKind::Unroutable,
-                format!(
-                    "nothing at {:?}",
-                    path.chars().take(100).collect::<String>()
-                ),
-            )),
+    /// Takes subscriptions of a contract; serving it again replaces its service.
+    pub fn serve(&self, service: Arc<Service>) {
+        let name = service.name().clone();
+        self.inner().services.write().insert(name, service);
+    }
+
+    /// Publishes to those who have subscribed.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.0.inner.clone())
+    }
+
+    /// Ends its tasks. Requests are still answered, but no sink is asked for its consent any more. Idempotent.
+    pub async fn close(&self) {
+        let tasks = self.0.tasks.lock().take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
         }
     }
 
-    async fn register(&self, request: &Request<Bytes>) -> Result<crate::wire::Caller> {
-        let new = callers::read(request)?;
-        let service = self.requests.service(&new.contract)?;
-        let caller = authenticate(&service, request)?;
-        let tenant = tenant(&caller, &self.tenant_claim);
-        self.callers.register(&service, tenant, new).await
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0.inner
     }
 
-    /// Publishes an event to every subscription that wants it.
-    pub(crate) async fn publish(&self, _message: Message) -> Result<Receipt> {
-        Err(Error::new(ErrorKind::Unsupported, "not yet"))
+    fn is_closed(&self) -> bool {
+        self.0.tasks.lock().is_none()
     }
 
-    fn names(&self, owner: u64) -> Vec<Name> {
-        let workers = self.workers.lock();
-        let own = workers.iter().filter(|(_, (other, _))| *other == owner);
-        own.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Finishes what was accepted for a channel's contracts.
-    pub(crate) async fn drain(&self, owner: u64) {
-        for name in self.names(owner) {
-            self.requests.finish(&name).await;
-            // Out of the lock, so that closing need not wait for what is being finished.
-            let workers = self.workers.lock().remove(&name);
-            if let Some((_, mut workers)) = workers {
-                workers.finish().await;
-            }
-        }
-    }
-
-    /// Serves a channel's contracts no more.
-    pub(crate) fn close(&self, owner: u64) {
-        for name in self.names(owner) {
-            self.requests.forget(&name);
-            self.workers.lock().remove(&name);
-        }
-    }
-
-    /// Lets go of everything.
-    pub(crate) async fn stop(&self) {
-        self.requests.close();
-        self.workers.lock().clear();
-        self.store.close().await;
+    /// Runs something until it ends or the server does; `None` when that has ended already.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Option<AbortHandle> {
+        let mut tasks = self.0.tasks.lock();
+        let tasks = tasks.as_mut()?;
+        while tasks.try_join_next().is_some() {}
+        Some(tasks.spawn(task))
     }
 }
 
-/// Who makes a request about a contract.
-fn authenticate(service: &Service, request: &Request<Bytes>) -> Result<Caller> {
-    let mut head = Head::new(
-        Kind::Event,
-        service.name().clone(),
-        Name::from_static("subscriptions"),
-    );
-    head.token = match request.headers().get(AUTHORIZATION) {
-        Some(value) => polywire_http::token(value)?,
-        None => None,
-    };
-    service.authenticate(&head)
+impl Inner {
+    fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    fn service(&self, contract: &Name) -> Option<Arc<Service>> {
+        self.services.read().get(contract).cloned()
+    }
+
+    fn notice(&self, of: &Subscription, code: NoticeCode, detail: impl Into<String>) {
+        let notice = Notice::of(of, code, detail, self.now());
+        self.options.notices.notice(notice);
+    }
 }
 
-/// Whose subscriptions a caller's are.
-fn tenant(caller: &Caller, claim: &str) -> String {
-    let claimed = caller.claim(claim).and_then(|value| value.as_str());
-    claimed
-        .or_else(|| caller.subject())
-        .unwrap_or("anonymous")
-        .to_owned()
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services: Vec<Name> = self.inner().services.read().keys().cloned().collect();
+        f.debug_struct("Server")
+            .field("services", &services)
+            .field("options", &self.inner().options)
+            .finish_non_exhaustive()
+    }
 }

@@ -44,6 +44,23 @@ pub(super) async fn received<T: serde::de::DeserializeOwned + Clone + Send>(
     Ok(event)
 }
 
+/// Exactly these numbers, in any order: without a key none is promised.
+async fn all_of(
+    stage: &Stage,
+    subscriber: &mut Subscriber<Happening>,
+    numbers: std::ops::Range<u64>,
+) -> Checked {
+    let mut missing: BTreeSet<u64> = numbers.collect();
+    while !missing.is_empty() {
+        let number = received(stage, subscriber).await?.number;
+        check!(
+            missing.remove(&number),
+            "{number} came twice, or is not awaited"
+        );
+    }
+    Ok(())
+}
+
 /// Unicode, nothing but defaults and a mebibyte arrive as they were published.
 async fn payloads_arrive_as_published(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
@@ -194,23 +211,11 @@ async fn subscribers_without_a_group_each_get_all(stage: Arc<Stage>) -> Checked 
     let publisher = served.publisher(Edition::V1_4)?;
     let mut first: Subscriber<Happening> = session.subscribe(HAPPENED, Group::alone()).await?;
     publish_numbers(&publisher, 0..5).await?;
-    for number in 0..5 {
-        check_eq!(
-            received(&stage, &mut first).await?.number,
-            number,
-            "the event"
-        );
-    }
+    all_of(&stage, &mut first, 0..5).await?;
     let mut second: Subscriber<Happening> = session.subscribe(HAPPENED, Group::alone()).await?;
     publish_numbers(&publisher, 5..10).await?;
     for subscriber in [&mut first, &mut second] {
-        for number in 5..10 {
-            check_eq!(
-                received(&stage, subscriber).await?.number,
-                number,
-                "the event"
-            );
-        }
+        all_of(&stage, subscriber, 5..10).await?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use futures_util::stream;
 use parking_lot::Mutex;
 use polywire_core::contract::{Name, Version};
-use polywire_core::{Deliveries, Error, ErrorKind, MessageId, Result, Subscription};
+use polywire_core::{Deliveries, ErrorKind, MessageId, Result, Subscription};
 use tokio::task::JoinHandle;
 
 use super::hooks::Hooks;

@@ -136,6 +136,15 @@ impl Endpoint {
         self.circuit = Circuit::new();
     }
 
+    /// Takes how it was written down to stand, perhaps by another worker or an operator. One that is not stopped any more
+    /// starts anew; what is under way goes on.
+    pub fn restore(&mut self, standing: Standing) {
+        if self.standing.stopped.is_some() && standing.stopped.is_none() {
+            self.circuit = Circuit::new();
+        }
+        self.standing = standing;
+    }
+
     /// Whether an attempt may start now.
     pub fn admit(&mut self, now: Timestamp) -> Admit {
         if let Some(stop) = self.standing.stopped {

@@ -1,6 +1,7 @@
 //! Subscriptions.
 
 use polywire_core::ErrorKind;
+use polywire_core::contract::Name;
 use polywire_webhook::record::{PauseReason, State, SubscriptionId};
 use polywire_webhook::schedule::{Standing, Stop};
 use polywire_webhook::store::{Subscriptions, Updated};
@@ -151,7 +152,7 @@ pub(crate) async fn go_with_everything_that_is_theirs(world: &World) {
 
 pub(crate) async fn have_bounds(world: &World) {
     let mut wrong = terms("acme", "orders");
-    wrong.events.clear();
+    wrong.events = vec![Name::from_static("shipped"); 101];
     let id = SubscriptionId::random();
     for error in [
         world.store.create(&id, wrong.clone()).await.unwrap_err(),
@@ -160,7 +161,7 @@ pub(crate) async fn have_bounds(world: &World) {
         assert_eq!(error.kind(), ErrorKind::InvalidPayload);
         assert_eq!(
             error.to_string(),
-            "a subscription with 0 events: expected 1 to 100"
+            "a subscription with 101 events: expected at most 100"
         );
     }
     let error = world

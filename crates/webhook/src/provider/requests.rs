@@ -22,9 +22,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::callers::{Callers, Known};
+use super::commands::Commands;
 use crate::clock::Clock;
 use crate::deliver::{SendLimits, Sender};
-use crate::inbox::{Inbox, Put, Queue};
+use crate::inbox::{Inbox, Put};
 use crate::schedule::Meaning;
 use crate::signature::SignatureHeaders;
 use crate::wire::{
@@ -60,7 +61,7 @@ type Running = (Arc<str>, String);
 /// A contract whose requests are taken.
 struct Served {
     service: Arc<Service>,
-    queue: Queue,
+    commands: Arc<Commands>,
     /// The calls under way.
     tasks: TaskTracker,
 }
@@ -83,11 +84,11 @@ impl Requests {
         }
     }
 
-    /// Takes requests for a contract from now on; its commands go to a queue.
-    pub(crate) fn serve(&self, service: Arc<Service>, queue: Queue) {
+    /// Takes requests for a contract from now on.
+    pub(crate) fn serve(&self, service: Arc<Service>, commands: Arc<Commands>) {
         let served = Arc::new(Served {
             service,
-            queue,
+            commands,
             tasks: TaskTracker::new(),
         });
         self.services.rcu(|services| {
@@ -231,9 +232,14 @@ impl Requests {
     /// Keeps a command until it has run.
     async fn keep(&self, served: &Served, admission: Admission, body: Bytes) -> Result<()> {
         let (head, caller, stamp) = admission.into_accepted();
+        let queue = match &head.requirement {
+            Some(required) => served.commands.queue(required, &head.interaction).await?,
+            // Without one it is not admitted.
+            None => return Err(invalid("a command without a requirement")),
+        };
         let message = Message { head, body };
         let arrived = arrived::command(&message, &stamp, caller)?;
-        match self.inbox.put(&served.queue, arrived).await? {
+        match self.inbox.put(&queue, arrived).await? {
             Put::New | Put::Duplicate => Ok(()),
             Put::Conflict => Err(Error::new(
                 ErrorKind::Integrity,

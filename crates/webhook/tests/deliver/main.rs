@@ -1,0 +1,20 @@
+//! The worker that delivers, against real servers and real stores.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod bounds;
+#[path = "../support/certificate.rs"]
+mod certificate;
+#[path = "../support/database.rs"]
+mod database;
+mod meaning;
+mod request;
+mod sender;
+#[path = "../support/sink.rs"]
+mod sink;
+mod timing;
+mod world;
