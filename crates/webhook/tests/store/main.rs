@@ -9,6 +9,7 @@
 #[path = "../support/database.rs"]
 mod database;
 mod postgres;
+mod schemas;
 mod sqlite;
 mod suite;
 mod world;
@@ -94,3 +95,4 @@ macro_rules! over {
 
 over!(in_sqlite, crate::sqlite::world);
 over!(in_postgres, crate::postgres::world);
+over!(in_another_schema, crate::schemas::world);

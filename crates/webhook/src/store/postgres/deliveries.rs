@@ -5,16 +5,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::PgPool;
 
-use super::Failed;
 use super::row::delivery;
+use super::{Failed, Sql};
 use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
 use crate::store::plan::{count, is_in, signed, time, unsigned};
 use crate::store::{MAX_BATCH, Page, Sweep, Swept};
 
-pub(super) async fn get(pool: &PgPool, id: DeliveryId) -> Result<Option<Delivery>, Failed> {
+pub(super) async fn get(
+    pool: &PgPool,
+    sql: &Sql,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, Failed> {
     let row = sqlx::query(
-        "select d.*, s.id as whose from polywire_webhook.delivery d
-         join polywire_webhook.subscription s on s.number = d.subscription where d.id = $1",
+        &sql.of("select d.*, s.id as whose from polywire_webhook.delivery d
+         join polywire_webhook.subscription s on s.number = d.subscription where d.id = $1"),
     )
     .bind(id.0)
     .fetch_optional(pool)
@@ -22,18 +26,18 @@ pub(super) async fn get(pool: &PgPool, id: DeliveryId) -> Result<Option<Delivery
     row.as_ref().map(delivery).transpose()
 }
 
-pub(super) async fn list(pool: &PgPool, page: &Page) -> Result<Vec<Delivery>, Failed> {
+pub(super) async fn list(pool: &PgPool, sql: &Sql, page: &Page) -> Result<Vec<Delivery>, Failed> {
     let state = page.state.as_slice();
     let state = if state.is_empty() {
         String::new()
     } else {
         format!("and {}", is_in(state))
     };
-    let rows = sqlx::query(&format!(
+    let rows = sqlx::query(&sql.put(&format!(
         "select d.*, s.id as whose from polywire_webhook.subscription s
          join polywire_webhook.delivery d on d.subscription = s.number
          where s.id = $1 and d.sequence > $2 {state} order by d.sequence limit $3"
-    ))
+    )))
     .bind(page.subscription.as_str())
     .bind(signed(page.after))
     .bind(count(page.limit))
@@ -42,10 +46,14 @@ pub(super) async fn list(pool: &PgPool, page: &Page) -> Result<Vec<Delivery>, Fa
     rows.iter().map(delivery).collect()
 }
 
-pub(super) async fn attempts(pool: &PgPool, id: DeliveryId) -> Result<Vec<Attempt>, Failed> {
-    let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+pub(super) async fn attempts(
+    pool: &PgPool,
+    sql: &Sql,
+    id: DeliveryId,
+) -> Result<Vec<Attempt>, Failed> {
+    let rows: Vec<(i64, i64, String)> = sqlx::query_as(&sql.of(
         "select at, took, outcome from polywire_webhook.attempt where delivery = $1 order by number limit $2",
-    )
+    ))
     .bind(id.0)
     .bind(count(MAX_BATCH))
     .fetch_all(pool)
@@ -60,20 +68,22 @@ pub(super) async fn attempts(pool: &PgPool, id: DeliveryId) -> Result<Vec<Attemp
     rows.into_iter().map(attempt).collect()
 }
 
-pub(super) async fn discard(pool: &PgPool, id: DeliveryId) -> Result<bool, Failed> {
-    let gone = sqlx::query("delete from polywire_webhook.delivery where id = $1 and state + 0 > 2")
-        .bind(id.0)
-        .execute(pool)
-        .await?;
+pub(super) async fn discard(pool: &PgPool, sql: &Sql, id: DeliveryId) -> Result<bool, Failed> {
+    let gone = sqlx::query(
+        &sql.of("delete from polywire_webhook.delivery where id = $1 and state + 0 > 2"),
+    )
+    .bind(id.0)
+    .execute(pool)
+    .await?;
     Ok(gone.rows_affected() == 1)
 }
 
-pub(super) async fn sweep(pool: &PgPool, sweep: &Sweep) -> Result<Swept, Failed> {
-    let bodies = sqlx::query(
+pub(super) async fn sweep(pool: &PgPool, sql: &Sql, sweep: &Sweep) -> Result<Swept, Failed> {
+    let bodies = sqlx::query(&sql.of(
         "update polywire_webhook.delivery set body = null where id in (
              select id from polywire_webhook.delivery where state = 3 and body is not null and finished < $1
                  limit $2 for update skip locked)",
-    )
+    ))
     .bind(sweep.bodies.as_millisecond())
     .bind(count(MAX_BATCH))
     .execute(pool)
@@ -89,19 +99,24 @@ pub(super) async fn sweep(pool: &PgPool, sweep: &Sweep) -> Result<Swept, Failed>
         (DeliveryState::Dead, sweep.letters),
         (DeliveryState::Parked, sweep.letters),
     ] {
-        let gone = many(delete(pool, state, before).await?);
+        let gone = many(delete(pool, sql, state, before).await?);
         swept.deliveries += gone;
         swept.more |= gone == MAX_BATCH;
     }
     Ok(swept)
 }
 
-async fn delete(pool: &PgPool, state: DeliveryState, before: Timestamp) -> Result<u64, Failed> {
-    let gone = sqlx::query(
+async fn delete(
+    pool: &PgPool,
+    sql: &Sql,
+    state: DeliveryState,
+    before: Timestamp,
+) -> Result<u64, Failed> {
+    let gone = sqlx::query(&sql.of(
         "delete from polywire_webhook.delivery where id in (
              select id from polywire_webhook.delivery where state = $1 and state > 2 and finished < $2
                  limit $3 for update skip locked)",
-    )
+    ))
     .bind(state.number())
     .bind(before.as_millisecond())
     .bind(count(MAX_BATCH))

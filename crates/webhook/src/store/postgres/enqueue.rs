@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use polywire_core::Error;
 use sqlx::PgConnection;
 
-use super::Failed;
 use super::rows::Rows;
+use super::{Failed, Sql};
 use crate::record::{DeliveryId, DeliveryState, NewDelivery};
 use crate::store::Enqueued;
 use crate::store::failure::unanswered;
@@ -15,15 +15,16 @@ use crate::store::plan::{digest, shortened, unsigned};
 /// Keeps deliveries within the transaction that the connection is in.
 pub(super) async fn enqueue(
     on: &mut PgConnection,
+    sql: &Sql,
     new: &[NewDelivery],
     now: Option<i64>,
 ) -> Result<Vec<Enqueued>, Failed> {
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    let mut counters = counters(on, new).await?;
-    let mut known = known(on, new, &counters).await?;
-    let mut occupied = occupied(on, new, &counters).await?;
+    let mut counters = counters(on, sql, new).await?;
+    let mut known = known(on, sql, new, &counters).await?;
+    let mut occupied = occupied(on, sql, new, &counters).await?;
     let mut rows = Rows::default();
     let mut answers = Vec::with_capacity(new.len());
     for delivery in new {
@@ -55,7 +56,7 @@ pub(super) async fn enqueue(
         });
         known.insert(name, first);
     }
-    let numbers = rows.insert(on, now).await?;
+    let numbers = rows.insert(on, sql, now).await?;
     give_numbers(&mut answers, new, &counters, &numbers);
     Ok(answers)
 }
@@ -63,17 +64,21 @@ pub(super) async fn enqueue(
 /// Keeps one that nobody is given.
 pub(super) async fn park(
     on: &mut PgConnection,
+    sql: &Sql,
     new: &[NewDelivery],
     reason: &str,
     now: Option<i64>,
 ) -> Result<Enqueued, Failed> {
-    let enqueued = enqueue(on, new, now).await?.pop().ok_or_else(unanswered)?;
+    let enqueued = enqueue(on, sql, new, now)
+        .await?
+        .pop()
+        .ok_or_else(unanswered)?;
     if let Enqueued::New { id, .. } = enqueued {
-        sqlx::query(
+        sqlx::query(&sql.of(
             "update polywire_webhook.delivery set state = $2, reason = $3,
                  finished = coalesce($4, (extract(epoch from clock_timestamp()) * 1000)::bigint)
              where id = $1",
-        )
+        ))
         .bind(id.0)
         .bind(DeliveryState::Parked.number())
         .bind(shortened(reason))
@@ -116,15 +121,16 @@ impl First {
 /// The counters of all subscriptions of a batch, locked until the transaction ends, in the order of their numbers.
 async fn counters(
     on: &mut PgConnection,
+    sql: &Sql,
     new: &[NewDelivery],
 ) -> Result<BTreeMap<String, Counter>, Failed> {
     let ids: HashSet<&str> = new.iter().map(|new| new.subscription.as_str()).collect();
     let ids: Vec<&str> = ids.into_iter().collect();
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(&sql.of(
         "select s.id, c.subscription, c.last from polywire_webhook.counter c
          join polywire_webhook.subscription s on s.number = c.subscription
          where s.id = any($1) order by c.subscription for update of c",
-    )
+    ))
     .bind(ids)
     .fetch_all(on)
     .await?;
@@ -135,6 +141,7 @@ async fn counters(
 /// What is kept already under the ids of a batch.
 async fn known(
     on: &mut PgConnection,
+    sql: &Sql,
     new: &[NewDelivery],
     counters: &BTreeMap<String, Counter>,
 ) -> Result<HashMap<(i64, String), First>, Failed> {
@@ -145,11 +152,11 @@ async fn known(
             Some((counter.subscription, new.webhook_id.as_str()))
         })
         .unzip();
-    let rows: Vec<(i64, String, i64, i64, Vec<u8>)> = sqlx::query_as(
+    let rows: Vec<(i64, String, i64, i64, Vec<u8>)> = sqlx::query_as(&sql.of(
         "select d.subscription, d.webhook_id, d.id, d.sequence, d.digest
          from (select distinct * from unnest($1::bigint[], $2::text[])) n (subscription, webhook_id)
          join polywire_webhook.delivery d on d.subscription = n.subscription and d.webhook_id = n.webhook_id collate \"C\"",
-    )
+    ))
     .bind(subscriptions)
     .bind(names)
     .fetch_all(on)
@@ -171,6 +178,7 @@ async fn known(
 /// Which keys of a batch have a delivery that is not finished.
 async fn occupied(
     on: &mut PgConnection,
+    sql: &Sql,
     new: &[NewDelivery],
     counters: &BTreeMap<String, Counter>,
 ) -> Result<HashSet<(i64, String)>, Failed> {
@@ -184,12 +192,12 @@ async fn occupied(
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let rows: Vec<(i64, String)> = sqlx::query_as(&sql.of(
         "select n.subscription, n.ordering
          from (select distinct * from unnest($1::bigint[], $2::text[])) n (subscription, ordering)
          where exists (select 1 from polywire_webhook.delivery d where d.subscription = n.subscription
              and d.ordering = n.ordering collate \"C\" and d.ordering is not null and d.state < 3)",
-    )
+    ))
     .bind(subscriptions)
     .bind(keys)
     .fetch_all(on)

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::enqueue::enqueue;
-use super::{Failed, Now};
+use super::{Failed, Now, Sql};
 use crate::record::NewDelivery;
 use crate::store::Enqueued;
 use crate::store::failure::closed;
@@ -34,10 +34,17 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn start(pool: &PgPool, now: &Now) -> Self {
+    pub(super) fn start(pool: &PgPool, sql: &Sql, now: &Now) -> Self {
         let (asked, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(tokio::sync::Mutex::new(waiting));
-        let task = |_| tokio::spawn(work(pool.clone(), now.clone(), waiting.clone()));
+        let task = |_| {
+            tokio::spawn(work(
+                pool.clone(),
+                sql.clone(),
+                now.clone(),
+                waiting.clone(),
+            ))
+        };
         Self {
             asked: Mutex::new(Some(asked)),
             tasks: Mutex::new((0..TRANSACTIONS).map(task).collect()),
@@ -66,7 +73,12 @@ impl Gather {
     }
 }
 
-async fn work(pool: PgPool, now: Now, waiting: Arc<tokio::sync::Mutex<mpsc::Receiver<Asked>>>) {
+async fn work(
+    pool: PgPool,
+    sql: Sql,
+    now: Now,
+    waiting: Arc<tokio::sync::Mutex<mpsc::Receiver<Asked>>>,
+) {
     loop {
         let mut batches = Vec::new();
         {
@@ -88,15 +100,20 @@ async fn work(pool: PgPool, now: Now, waiting: Arc<tokio::sync::Mutex<mpsc::Rece
             sizes.push(batch.new.len());
             all.append(&mut batch.new);
         }
-        let outcome = keep(&pool, &all, &now).await;
+        let outcome = keep(&pool, &sql, &all, &now).await;
         tell(batches, sizes, outcome);
     }
 }
 
-async fn keep(pool: &PgPool, new: &[NewDelivery], now: &Now) -> Result<Vec<Enqueued>, Error> {
+async fn keep(
+    pool: &PgPool,
+    sql: &Sql,
+    new: &[NewDelivery],
+    now: &Now,
+) -> Result<Vec<Enqueued>, Error> {
     let all = async {
         let mut transaction = pool.begin().await?;
-        let enqueued = enqueue(&mut transaction, new, now.given()).await?;
+        let enqueued = enqueue(&mut transaction, sql, new, now.given()).await?;
         transaction.commit().await?;
         Ok(enqueued)
     };

@@ -7,7 +7,6 @@ use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::task::JoinHandle;
 
-use super::CHANNEL;
 use crate::store::wakes::Waker;
 
 /// How long to wait before the next try when the server cannot be reached.
@@ -18,8 +17,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Listening(Mutex<Option<JoinHandle<()>>>);
 
 impl Listening {
-    pub(super) fn start(pool: PgPool, waker: Waker) -> Self {
-        Self(Mutex::new(Some(tokio::spawn(listen(pool, waker)))))
+    pub(super) fn start(pool: PgPool, channel: String, waker: Waker) -> Self {
+        Self(Mutex::new(Some(tokio::spawn(listen(pool, channel, waker)))))
     }
 
     /// Ends it, and resolves when its connection is free.
@@ -40,18 +39,18 @@ impl Drop for Listening {
     }
 }
 
-async fn listen(pool: PgPool, waker: Waker) {
+async fn listen(pool: PgPool, channel: String, waker: Waker) {
     while !pool.is_closed() {
-        if let Err(error) = hear(&pool, &waker).await {
+        if let Err(error) = hear(&pool, &channel, &waker).await {
             tracing::warn!(%error, "the webhook store cannot listen: deliveries of other processes are found late until it can");
         }
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn hear(pool: &PgPool, waker: &Waker) -> Result<(), sqlx::Error> {
+async fn hear(pool: &PgPool, channel: &str, waker: &Waker) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen(channel).await?;
     loop {
         // What came before, or while the connection was lost, is not known.
         waker.wake();

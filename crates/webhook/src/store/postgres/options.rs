@@ -9,26 +9,41 @@ use polywire_core::{Error, ErrorKind, Result};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use super::Now;
+use super::sql::{DEFAULT, Sql};
 use crate::clock::Clock;
 
 /// How a database is reached. Its `Debug` shows no password.
 #[derive(Clone)]
 pub struct PostgresOptions {
     url: String,
+    schema: String,
     connections: u32,
     patience: Duration,
     clock: Option<Arc<dyn Clock>>,
 }
 
 impl PostgresOptions {
-    /// A database by its URL, `postgres://user:password@host:5432/database?sslmode=verify-full`, with 8 connections at most.
+    /// A database by its URL, `postgres://user:password@host:5432/database?sslmode=verify-full`, with 8 connections at most, in
+    /// the schema `polywire_webhook`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            schema: DEFAULT.to_owned(),
             connections: 8,
             patience: Duration::from_secs(10),
             clock: None,
         }
+    }
+
+    /// The same in another schema, which is made when there is none, and is this store's alone.
+    ///
+    /// 1 to 40 of `a`-`z`, `0`-`9` and `_`, beginning with a letter; `pg_...`, `information_schema` and `public` are not for this.
+    /// Any other name is refused by [`PostgresStore::open`](super::PostgresStore::open).
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
     }
 
     /// The same with so many connections at most, 2 or more: one of them listens.
@@ -52,7 +67,7 @@ impl PostgresOptions {
         self
     }
 
-    pub(super) fn connect(self) -> Result<(PgPool, Option<Arc<dyn Clock>>)> {
+    pub(super) fn connect(self) -> Result<(PgPool, Sql, Now)> {
         let wrong = |why: &dyn fmt::Display| {
             let text = format!(
                 "{:?} is no URL of a PostgreSQL database: {why}; write one like \"postgres://user@localhost/webhooks\"",
@@ -73,11 +88,12 @@ impl PostgresOptions {
             .url
             .parse()
             .map_err(|error: sqlx::Error| wrong(&error))?;
+        let sql = Sql::new(self.schema)?;
         let pool = PgPoolOptions::new()
             .max_connections(self.connections)
             .acquire_timeout(self.patience)
             .connect_lazy_with(options.application_name("polywire-webhook"));
-        Ok((pool, self.clock))
+        Ok((pool, sql, Now(self.clock)))
     }
 }
 
@@ -85,6 +101,7 @@ impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresOptions")
             .field("url", &redact_url_passwords(&self.url))
+            .field("schema", &self.schema)
             .field("connections", &self.connections)
             .field("patience", &self.patience)
             .finish_non_exhaustive()

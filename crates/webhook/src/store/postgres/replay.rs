@@ -3,24 +3,25 @@
 use sqlx::PgConnection;
 
 use super::order::{lock, promote};
-use super::{Failed, notify};
+use super::{Failed, Sql, notify};
 use crate::record::DeliveryId;
 use crate::store::plan::{count, is_in, signed};
 use crate::store::{Replay, Replayed, Which};
 
 pub(super) async fn replay(
     on: &mut PgConnection,
+    sql: &Sql,
     replay: &Replay,
     now: Option<i64>,
 ) -> Result<Replayed, Failed> {
-    let found = find(on, replay).await?;
-    lock(on, &found).await?;
-    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(
+    let found = find(on, sql, replay).await?;
+    lock(on, sql, &found).await?;
+    let rows: Vec<(i64, Option<String>)> = sqlx::query_as(&sql.of(
         "update polywire_webhook.delivery set state = case when ordering is null then 1 else 0 end,
              due = coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint),
              attempts = 0, finished = null, reason = null
          where id = any($2) and state > 2 and body is not null returning subscription, ordering",
-    )
+    ))
     .bind(now)
     .bind(&found)
     .fetch_all(&mut *on)
@@ -30,8 +31,8 @@ pub(super) async fn replay(
         .into_iter()
         .filter_map(|(subscription, key)| Some((subscription, key?)))
         .unzip();
-    promote(on, subscriptions, keys).await?;
-    notify(on).await?;
+    promote(on, sql, subscriptions, keys).await?;
+    notify(on, sql).await?;
     let next = found.last().filter(|_| found.len() == replay.limit);
     Ok(Replayed {
         count: replayed,
@@ -39,7 +40,7 @@ pub(super) async fn replay(
     })
 }
 
-async fn find(on: &mut PgConnection, replay: &Replay) -> Result<Vec<i64>, Failed> {
+async fn find(on: &mut PgConnection, sql: &Sql, replay: &Replay) -> Result<Vec<i64>, Failed> {
     const WHOSE: &str =
         "d.subscription = (select number from polywire_webhook.subscription where id = $3)";
     let condition = match &replay.which {
@@ -47,11 +48,11 @@ async fn find(on: &mut PgConnection, replay: &Replay) -> Result<Vec<i64>, Failed
         Which::Range { .. } => format!("{WHOSE} and d.sequence between $4 and $5"),
         Which::Since { .. } => format!("{WHOSE} and d.created >= $4"),
     };
-    let text = format!(
+    let text = sql.put(&format!(
         "select d.id from polywire_webhook.delivery d
          where d.id > $1 and {condition} and d.state > 2 and {} and d.body is not null order by d.id limit $2",
         is_in(&replay.states)
-    );
+    ));
     let asked = sqlx::query_scalar(&text)
         .bind(replay.after.map_or(0, |after| after.0))
         .bind(count(replay.limit));

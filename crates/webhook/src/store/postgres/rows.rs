@@ -6,7 +6,7 @@ use polywire_core::{Error, ErrorKind};
 use sqlx::PgConnection;
 
 use super::enqueue::Counter;
-use super::{CHANNEL, Failed};
+use super::{Failed, Sql};
 use crate::record::{DeliveryState, NewDelivery};
 use crate::store::plan::{millis, unsigned};
 
@@ -63,13 +63,14 @@ impl<'a> Rows<'a> {
     pub(super) async fn insert(
         self,
         on: &mut PgConnection,
+        sql: &Sql,
         now: Option<i64>,
     ) -> Result<HashMap<(i64, i64), i64>, Failed> {
         if self.subscriptions.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "with kept as (
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(&sql.of(
+        "with kept as (
                  insert into polywire_webhook.delivery (subscription, sequence, state, due, fence, attempts, created,
                      webhook_id, digest, message_id, interaction, version, ordering, headers, body)
                  select n.subscription, n.sequence, n.state, t.now + n.delay, 0, 0, t.now,
@@ -86,7 +87,7 @@ impl<'a> Rows<'a> {
                      from unnest($2::bigint[], $3::bigint[]) n (subscription, sequence) group by subscription) n
                  where c.subscription = n.subscription)
              select k.subscription, k.sequence, k.id from kept k, (select pg_notify($14, '') offset 0) told",
-        )
+    ))
         .bind(now)
         .bind(self.subscriptions)
         .bind(self.sequences)
@@ -100,7 +101,7 @@ impl<'a> Rows<'a> {
         .bind(self.keys)
         .bind(self.headers)
         .bind(self.bodies)
-        .bind(CHANNEL)
+        .bind(sql.channel())
         .fetch_all(on)
         .await?;
         let number = |(subscription, sequence, id)| ((subscription, sequence), id);

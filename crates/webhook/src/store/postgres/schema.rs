@@ -2,7 +2,7 @@
 
 use sqlx::{Executor, PgPool};
 
-use super::Failed;
+use super::{Failed, Sql};
 use crate::store::failure::too_new;
 
 /// Each brings the tables from one version to the next. What is here never changes; what is new is added.
@@ -100,31 +100,31 @@ const MIGRATIONS: &[&str] = &["
 "];
 
 /// Brings the tables to the version of this library; of several processes one does it and the others wait.
-pub(super) async fn migrate(pool: &PgPool) -> Result<(), Failed> {
+pub(super) async fn migrate(pool: &PgPool, sql: &Sql) -> Result<(), Failed> {
     let mut transaction = pool.begin().await?;
-    // Any number does that nobody else takes: "polywire" as bytes.
     sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(i64::from_be_bytes(*b"polywire"))
+        .bind(sql.lock())
         .execute(&mut *transaction)
         .await?;
     // A text alone may be several statements.
     transaction
-        .execute(
+        .execute(&*sql.put(
             "create schema if not exists polywire_webhook;
              create table if not exists polywire_webhook.version (number integer not null);",
-        )
+        ))
         .await?;
-    let found: Option<i32> = sqlx::query_scalar("select max(number) from polywire_webhook.version")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let found: Option<i32> =
+        sqlx::query_scalar(&sql.of("select max(number) from polywire_webhook.version"))
+            .fetch_one(&mut *transaction)
+            .await?;
     let found = found.unwrap_or(0);
     let done = usize::try_from(found)
         .ok()
         .filter(|done| *done <= MIGRATIONS.len())
         .ok_or_else(|| too_new(found.into(), MIGRATIONS.len()))?;
     for (migration, number) in MIGRATIONS.iter().zip(1_i32..).skip(done) {
-        transaction.execute(*migration).await?;
-        sqlx::query("insert into polywire_webhook.version values ($1)")
+        transaction.execute(&*sql.put(migration)).await?;
+        sqlx::query(&sql.of("insert into polywire_webhook.version values ($1)"))
             .bind(number)
             .execute(&mut *transaction)
             .await?;

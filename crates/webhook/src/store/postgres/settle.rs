@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 
 use super::order::{lock, promote};
-use super::{Failed, notify};
+use super::{Failed, Sql, notify};
 use crate::record::{Settlement, SubscriptionId};
 use crate::store::plan::{millis, shortened, signed, written};
 
 /// Which were carried out, and whether deliveries became ready by it.
 pub(super) async fn settle(
     on: &mut PgConnection,
+    sql: &Sql,
     settlements: &[Settlement],
     now: Option<i64>,
 ) -> Result<(Vec<bool>, bool), Failed> {
@@ -19,11 +20,12 @@ pub(super) async fn settle(
         .iter()
         .map(|settlement| settlement.claim.id.0)
         .collect();
-    lock(on, &ids).await?;
-    let settled = write(on, settlements, now).await?;
+    lock(on, sql, &ids).await?;
+    let settled = write(on, sql, settlements, now).await?;
     let done: HashSet<i64> = settled.iter().map(|row| row.0).collect();
     note(
         on,
+        sql,
         settlements
             .iter()
             .filter(|settlement| done.contains(&settlement.claim.id.0)),
@@ -34,20 +36,21 @@ pub(super) async fn settle(
         .filter(|(_, _, _, state)| *state > 2)
         .filter_map(|(_, subscription, key, _)| Some((subscription, key?)))
         .unzip();
-    let promoted = promote(on, subscriptions, keys).await?;
+    let promoted = promote(on, sql, subscriptions, keys).await?;
     let readied = promoted
         || settlements.iter().any(|settlement| {
             let written = written(settlement);
             !written.state.is_finished() && written.delay == 0
         });
     if readied {
-        notify(on).await?;
+        notify(on, sql).await?;
     }
     Ok((ids.iter().map(|id| done.contains(id)).collect(), readied))
 }
 
 async fn write(
     on: &mut PgConnection,
+    sql: &Sql,
     settlements: &[Settlement],
     now: Option<i64>,
 ) -> Result<Vec<(i64, i64, Option<String>, i16)>, Failed> {
@@ -63,7 +66,7 @@ async fn write(
         uncounted.push(written.uncounted);
     }
     // `+ 0`: by its number, not by the index of all that are leased.
-    Ok(sqlx::query_as(
+    Ok(sqlx::query_as(&sql.of(
         "update polywire_webhook.delivery d
          set state = n.state, due = t.now + n.delay, finished = case when n.state > 2 then t.now end,
              reason = n.reason, attempts = d.attempts - n.uncounted, lease_until = null
@@ -72,7 +75,7 @@ async fn write(
              n (id, fence, state, delay, reason, uncounted)
          where d.id = n.id and d.fence = n.fence and d.state + 0 = 2
          returning d.id, d.subscription, d.ordering, d.state",
-    )
+    ))
     .bind(now)
     .bind(ids)
     .bind(fences)
@@ -87,26 +90,27 @@ async fn write(
 /// Those that a consumer has fetched by itself.
 pub(super) async fn acknowledge(
     on: &mut PgConnection,
+    sql: &Sql,
     id: &SubscriptionId,
     sequences: &[u64],
     now: Option<i64>,
 ) -> Result<Vec<bool>, Failed> {
     let asked: Vec<i64> = sequences.iter().map(|sequence| signed(*sequence)).collect();
-    let ids: Vec<i64> = sqlx::query_scalar(
+    let ids: Vec<i64> = sqlx::query_scalar(&sql.of(
         "select id from polywire_webhook.delivery where sequence = any($2) and state <> 3
              and subscription = (select number from polywire_webhook.subscription where id = $1)",
-    )
+    ))
     .bind(id.as_str())
     .bind(&asked)
     .fetch_all(&mut *on)
     .await?;
-    lock(on, &ids).await?;
+    lock(on, sql, &ids).await?;
     // Another fence: a worker that has it settles nothing any more.
-    let rows: Vec<(i64, i64, Option<String>)> = sqlx::query_as(
+    let rows: Vec<(i64, i64, Option<String>)> = sqlx::query_as(&sql.of(
         "update polywire_webhook.delivery set state = 3, reason = null, lease_until = null, fence = fence + 1,
              finished = coalesce($1, (extract(epoch from clock_timestamp()) * 1000)::bigint)
          where id = any($2) and state <> 3 returning sequence, subscription, ordering",
-    )
+    ))
     .bind(now)
     .bind(ids)
     .fetch_all(&mut *on)
@@ -116,8 +120,8 @@ pub(super) async fn acknowledge(
         .into_iter()
         .filter_map(|(_, subscription, key)| Some((subscription, key?)))
         .unzip();
-    if promote(on, subscriptions, keys).await? {
-        notify(on).await?;
+    if promote(on, sql, subscriptions, keys).await? {
+        notify(on, sql).await?;
     }
     // Named twice, it was done by the first.
     Ok(asked.iter().map(|sequence| done.remove(sequence)).collect())
@@ -125,6 +129,7 @@ pub(super) async fn acknowledge(
 
 async fn note(
     on: &mut PgConnection,
+    sql: &Sql,
     settled: impl Iterator<Item = &Settlement>,
 ) -> Result<(), Failed> {
     let (mut ids, mut fences, mut ats) = (Vec::new(), Vec::new(), Vec::new());
@@ -141,10 +146,10 @@ async fn note(
     if ids.is_empty() {
         return Ok(());
     }
-    sqlx::query(
+    sqlx::query(&sql.of(
         "insert into polywire_webhook.attempt (delivery, number, at, took, outcome)
          select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
-    )
+    ))
     .bind(ids)
     .bind(fences)
     .bind(ats)
