@@ -248,7 +248,10 @@ impl WebhookConfig {
                 Ok(Arc::new(SqliteStore::open(SqliteOptions::new(file)).await?))
             }
             StoreConfig::Postgres(url) => {
-                let options = PostgresOptions::new(url.as_str());
+                let options = PostgresOptions::new(url.as_str()).schema(match purpose {
+                    Purpose::Outbox => "polywire_webhook",
+                    Purpose::Inbox => "polywire_webhook_inbox",
+                });
                 Ok(Arc::new(PostgresStore::open(options).await?))
             }
         }

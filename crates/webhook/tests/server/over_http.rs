@@ -48,7 +48,8 @@ async fn subscriptions_are_taken_by_a_listener() {
         headers.insert("prefer", HeaderValue::from_static("wait=20"));
         let answer = asking
             .request(method, path, headers, body, false)
-            .await.unwrap();
+            .await
+            .unwrap();
         let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         (answer.status().as_u16(), json)
     };

@@ -43,7 +43,7 @@ pub(crate) async fn run_on_behalf_of_their_callers(world: &World) {
     put(&inbox, &queue, by_nobody).await;
     // Nobody can send himself as somebody else.
     let mut forged = command("c", "^1.4");
-    let own = ("Polywire-Caller".to_owned(), claims.to_string());
+    let own = ("polywire-caller".to_owned(), claims.to_string());
     forged.headers.insert(0, own);
     put(&inbox, &queue, forged).await;
     inbox.close().await;
