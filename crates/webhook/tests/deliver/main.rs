@@ -11,9 +11,13 @@ mod bounds;
 mod certificate;
 #[path = "../support/database.rs"]
 mod database;
+mod ending;
+mod isolation;
 mod meaning;
 mod request;
 mod sender;
+mod shadow;
+mod shares;
 #[path = "../support/sink.rs"]
 mod sink;
 mod timing;

@@ -11,8 +11,8 @@ use polywire_webhook::record::{
 use polywire_webhook::schedule::{Standing, Stop};
 use tokio::sync::Semaphore;
 
-use crate::sink::{Sink, status, with};
-use crate::world::{World, eventually, new, shadow, start};
+use crate::sink::{Sink, status};
+use crate::world::{World, eventually, new, start};
 
 /// One delivery to a sink with one answer, once it is settled.
 async fn answered(code: u16) -> (World, SubscriptionId, Delivery) {
@@ -251,43 +251,6 @@ async fn a_sink_that_was_replaced_disables_nothing() {
     assert_eq!(world.state(&id).await, State::Active);
     assert_eq!(world.told.codes(), [""; 0]);
     deliverer.drain().await;
-}
-
-#[tokio::test]
-async fn a_shadow_never_counts() {
-    let world = World::sqlite().await;
-    let sink = Sink::start(async |seen| match seen.path.as_str() {
-        "/410" => status(410),
-        "/415" => status(415),
-        "/429" => with(429, "retry-after", "60"),
-        "/500" => status(500),
-        _ => status(204),
-    })
-    .await;
-    let deliverer = world.deliver();
-    for path in ["410", "415", "429", "500"] {
-        let id = world.subscribe(&format!("{}/{path}", sink.url)).await;
-        // More than what opens a circuit.
-        let ids = world
-            .enqueue((0..20).map(|n| shadow(&id, &format!("s{n}"))).collect())
-            .await;
-        for delivery in ids {
-            let dead = world.becomes(delivery, DeliveryState::Dead, 1).await;
-            let reason = format!("status {path} to a shadow, which is not tried again");
-            assert_eq!(dead.reason, Some(reason));
-        }
-        let found = world.get(&id).await;
-        assert_eq!(
-            (found.standing, found.terms.state),
-            (Standing::default(), State::Active)
-        );
-    }
-    let id = world.subscribe(&format!("{}/ok", sink.url)).await;
-    let delivery = world.enqueue(vec![shadow(&id, "ok")]).await[0];
-    world.becomes(delivery, DeliveryState::Done, 1).await;
-    deliverer.drain().await;
-    assert_eq!(world.told.codes(), [""; 0]);
-    assert_eq!(sink.seen()[0].header("contract-shadow"), "true");
 }
 
 #[tokio::test]

@@ -181,6 +181,16 @@ impl Sink {
         );
     }
 
+    /// How many requests wait for an answer.
+    pub(crate) fn under_way(&self) -> usize {
+        self.log
+            .counts
+            .lock()
+            .values()
+            .map(|counts| counts[1])
+            .sum()
+    }
+
     /// How many connections are open.
     pub(crate) fn connections(&self) -> usize {
         self.log.open.load(Ordering::SeqCst)
