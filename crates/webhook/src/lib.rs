@@ -1,6 +1,6 @@
 //! The webhook transport of Polywire: asynchronous delivery between parties who do not trust each other.
 //!
-//! Its parts, each usable by itself:
+//! [`WebhookTransport`] makes channels of its parts, each of which is usable by itself:
 //!
 //! - [`signature`]: Standard Webhooks signatures, at both ends.
 //! - [`guard`]: which addresses deliveries may go to.
@@ -8,6 +8,7 @@
 //! - [`record`]: subscriptions and deliveries.
 //! - [`store`]: where they are kept, durably.
 //! - [`server`]: subscribing, and publishing to those who have.
+//! - [`deliver`]: the worker that sends what is kept.
 //! - [`inbox`]: a durable queue of what has arrived, at either end.
 //! - [`seal`]: the keys of subscriptions at rest.
 //!

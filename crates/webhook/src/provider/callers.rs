@@ -21,15 +21,17 @@ use crate::record::{
 };
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Signer, SigningKey, Verifier};
-use crate::store::Store;
+use crate::store::{MAX_BATCH, Store, Subscriptions};
 use crate::wire::{self, NewCaller, respond};
 
 /// For how long a caller is registered.
-const LEASE: Duration = Duration::from_secs(24 * 3600);
+const LEASE: Duration = Duration::from_secs(3600);
 /// How many callers are kept ready.
 const READY: usize = 10_000;
 /// For how long one is believed to be still there before the store is asked again.
 const FRESH: Duration = Duration::from_secs(60);
+/// Whose callers are: apart from the tenant's subscriptions, which it lists.
+const TENANT: &str = "caller/";
 /// The name of a caller's only key.
 const KEY: &str = "k1";
 
@@ -40,6 +42,8 @@ pub(crate) struct Callers {
     sender: Sender,
     clock: Arc<dyn Clock>,
     origin: HeaderValue,
+    /// How many a tenant may have.
+    most: usize,
     ready: Cache<String, Arc<Known>>,
 }
 
@@ -61,6 +65,7 @@ impl Callers {
         sender: Sender,
         clock: Arc<dyn Clock>,
         origin: HeaderValue,
+        most: usize,
     ) -> Self {
         Self {
             store,
@@ -68,6 +73,7 @@ impl Callers {
             sender,
             clock,
             origin,
+            most,
             ready: Cache::new(READY),
         }
     }
@@ -92,6 +98,8 @@ impl Callers {
             return Err(refused(ErrorKind::InvalidPayload, text.to_owned()));
         }
         let signer = Signer::new(vec![key])?;
+        let tenant = format!("{TENANT}{tenant}");
+        self.make_room(&tenant).await?;
         consent::ask(
             &self.sender,
             self.clock.as_ref(),
@@ -146,6 +154,39 @@ impl Callers {
             id: id.to_string(),
             lease_expires_at: lease_until,
         })
+    }
+
+    /// Removes callers of a tenant that have not come back, when it has as many as it may.
+    async fn make_room(&self, tenant: &str) -> Result<()> {
+        if self.store.count(tenant).await? < self.most {
+            return Ok(());
+        }
+        let (now, mut after) = (self.clock.now(), None);
+        loop {
+            let page = Subscriptions {
+                tenant: Some(tenant.to_owned()),
+                after,
+                ..Subscriptions::default()
+            };
+            let found = self.store.subscriptions(&page).await?;
+            after = found.last().map(|last| last.id.clone());
+            for caller in &found {
+                if caller.terms.lease_until <= now {
+                    self.store.remove(&caller.id).await?;
+                }
+            }
+            if found.len() < MAX_BATCH {
+                break;
+            }
+        }
+        if self.store.count(tenant).await? < self.most {
+            return Ok(());
+        }
+        let text = format!(
+            "the tenant has {} callers, its maximum: retry when one has ended",
+            self.most
+        );
+        Err(refused(ErrorKind::Overloaded, text))
     }
 
     /// The caller of an id, if there is one.

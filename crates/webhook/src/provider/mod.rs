@@ -79,6 +79,7 @@ impl Provider {
             sender.clone(),
             clock.clone(),
             origin,
+            server.max_subscriptions,
         ));
         let requests = Requests::new(callers.clone(), inbox.clone(), sender.clone(), clock);
         let subscribed = Arc::new(Subscribed::default());
