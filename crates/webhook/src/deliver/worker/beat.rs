@@ -1,5 +1,6 @@
 //! Leases are prolonged for as long as their deliveries are in this worker's hands.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use polywire_core::Result;
@@ -9,7 +10,7 @@ use super::Worker;
 use super::backoff::Backoff;
 use super::endpoints::Told;
 use super::hands::Stage;
-use crate::record::Claim;
+use crate::record::{Claim, SubscriptionId};
 use crate::store::MAX_BATCH;
 
 /// When leases are prolonged.
@@ -78,24 +79,28 @@ impl Worker {
         if claims.len() < MAX_BATCH {
             self.beating.next = asked + self.beating.lease / 6;
         }
+        let mut lost = HashSet::new();
         for (claim, extended) in claims.into_iter().zip(extended) {
             if extended {
                 self.hands.prolonged(claim, asked);
             } else {
-                self.lost(claim);
+                lost.extend(self.lost(claim));
             }
+        }
+        // Once all that is lost is known, so that none of it is begun in the place of another.
+        for id in lost {
+            self.look(&id);
         }
     }
 
-    /// Somebody else may have it: what this worker does with it ends, and what it would say of it is void.
-    fn lost(&mut self, claim: Claim) {
-        let Some(held) = self.hands.get(claim) else {
-            return;
-        };
+    /// Somebody else may have it: what this worker does with it ends, and what it would say of it is void. Its subscription
+    /// then has room.
+    fn lost(&mut self, claim: Claim) -> Option<SubscriptionId> {
+        let held = self.hands.get(claim)?;
         let (stage, id) = (held.stage, held.subscription.clone());
         match stage {
             // What comes of it is void, and the store says so.
-            Stage::Settling => return,
+            Stage::Settling => return None,
             Stage::Queued => {
                 if let Some(place) = self.places.get(&id) {
                     place.queue.retain(|leased| leased.claim != claim);
@@ -110,6 +115,6 @@ impl Worker {
         }
         tracing::warn!(delivery = %claim.id, "the claim to a webhook delivery was lost: its lease ran out");
         self.hands.forget(claim);
-        self.look(&id);
+        Some(id)
     }
 }
