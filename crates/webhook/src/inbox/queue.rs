@@ -33,14 +33,19 @@ impl QueueName {
         &self.0
     }
 
+    /// A short form that is the same in every process, for ids.
+    pub(crate) fn digest(&self) -> String {
+        let digest = Sha256::digest(self.0.as_bytes());
+        digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
     /// Under which its record is kept: the same in every process.
     fn id(&self) -> Result<SubscriptionId> {
-        let digest = Sha256::digest(self.0.as_bytes());
-        let mut text = String::from("inbox_");
-        for byte in &digest[..16] {
-            text.push_str(&format!("{byte:02x}"));
-        }
-        text.parse()
+        format!("inbox_{}", self.digest())
+            .parse()
             .map_err(|error| Error::new(ErrorKind::Internal, format!("queue {self}: {error}")))
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::guard::GuardError;
+pub(super) use crate::wire::respond::empty;
 
 pub(super) type Reply = Response<Bytes>;
 pub(super) type Answered<T = Reply> = Result<T, Refusal>;
@@ -139,12 +140,6 @@ pub(super) fn json<T: Serialize>(status: StatusCode, document: &T) -> Answered {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)
-}
-
-pub(super) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Bytes::new());
-    *reply.status_mut() = status;
-    reply
 }
 
 /// A header whose text is of our own making.

@@ -86,17 +86,7 @@ impl Provider {
 
     pub(super) async fn read(&self, id: &str) -> Result<Document> {
         let path = format!("{SUBSCRIPTIONS}/{id}");
-        let answer = self
-            .place
-            .ask(
-                Method::GET,
-                &path,
-                HeaderMap::new(),
-                Bytes::new(),
-                self.token.as_ref(),
-            )
-            .await?;
-        read(&answer)
+        self.get(&path).await
     }
 
     pub(super) async fn renew(&self, id: &str) -> Result<Document> {
@@ -159,17 +149,7 @@ impl Provider {
         let state = state.as_str().unwrap_or_default();
         let path =
             format!("{SUBSCRIPTIONS}/{id}/deliveries?after={after}&limit={PAGE}&state={state}");
-        let answer = self
-            .place
-            .ask(
-                Method::GET,
-                &path,
-                HeaderMap::new(),
-                Bytes::new(),
-                self.token.as_ref(),
-            )
-            .await?;
-        read(&answer)
+        self.get(&path).await
     }
 
     /// Says what need not be delivered any more.
@@ -185,6 +165,14 @@ impl Provider {
             .await?;
         tracing::debug!(subscription = id, done = done.acknowledged.len(), "fetched");
         Ok(())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let (headers, token) = (HeaderMap::new(), self.token.as_ref());
+        let answer = self
+            .place
+            .ask(Method::GET, path, headers, Bytes::new(), token);
+        read(&answer.await?)
     }
 
     async fn matched<T: DeserializeOwned>(

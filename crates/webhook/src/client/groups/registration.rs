@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use polywire_core::contract::{Name, Requirement, Version};
 use polywire_core::{Error, ErrorKind, Result};
-use sha2::{Digest, Sha256};
 
 use crate::clock::until;
 use crate::inbox::QueueName;
@@ -223,12 +222,7 @@ impl Registrations {
 
 /// The hook of a group: the same in every process of it and at every start.
 pub(super) fn hook_id(name: &QueueName) -> String {
-    let digest = Sha256::digest(name.as_str().as_bytes());
-    let hex: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("group_{hex}")
+    format!("group_{}", name.digest())
 }
 
 fn claim(asked: &Asked, now: Timestamp) -> Terms {
