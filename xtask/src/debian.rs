@@ -82,8 +82,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy-rc.d");
         let services = ServicesStay::down(&policy).unwrap();
-        let status = Command::new(&policy).status().unwrap();
+        // By its shell: what this process has just written, a process that another test starts may still have open, and then
+        // it cannot be run.
+        let status = Command::new("sh").arg(&policy).status().unwrap();
         assert_eq!(status.code(), Some(101));
+        let mode = fs::metadata(&policy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
         drop(services);
         assert!(!policy.exists());
 

@@ -100,7 +100,6 @@ impl Docker {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use tempfile::TempDir;
 
@@ -119,10 +118,18 @@ case "$*" in
 esac
 "#
         );
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, &script);
         let file = folder.path().join("compose.yml");
         (folder, Docker { program, file })
+    }
+
+    /// Writes a program by the hand of another process. While a program is open for writing nobody can run it, and what this
+    /// process has open, every process that another test starts at that moment has open too, for an instant.
+    fn write_program(path: &Path, text: &str) {
+        let write = r#"printf '%s' "$1" > "$0" && chmod 755 "$0""#;
+        let mut shell = Command::new("sh");
+        let status = shell.args(["-c", write]).arg(path).arg(text).status();
+        assert!(status.unwrap().success(), "no program {}", path.display());
     }
 
     fn called(folder: &TempDir) -> Vec<String> {
