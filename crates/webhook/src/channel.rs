@@ -133,7 +133,7 @@ impl Channel for WebhookChannel {
             // The listener first, so that nobody who connects finds the contract missing.
             self.http.close().await?;
             if let Some(provider) = self.node.served() {
-                provider.close(self.id);
+                provider.close(self.id).await;
             }
             self.node.closed().await;
         }

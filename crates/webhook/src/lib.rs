@@ -25,6 +25,7 @@ mod channel;
 mod client;
 mod clock;
 mod config;
+mod consent;
 pub mod deliver;
 mod extension;
 pub mod guard;

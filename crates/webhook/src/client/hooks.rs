@@ -151,7 +151,7 @@ impl Hooks {
                     let text = format!("a challenge cannot be read: {error}");
                     Error::new(ErrorKind::InvalidPayload, text)
                 })?;
-                Ok(respond::json(StatusCode::OK, &asked))
+                respond::json(StatusCode::OK, &asked)
             }
             TEST => Ok(respond::empty(StatusCode::ACCEPTED)),
             _ => {

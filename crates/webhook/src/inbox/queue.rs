@@ -9,7 +9,7 @@ use polywire_core::contract::{Name, Requirement, Version};
 use polywire_core::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
-use crate::record::{Float, KeepOrder, OnSunset, State, Subscription, SubscriptionId, Terms};
+use crate::record::{Subscription, SubscriptionId, Terms};
 use crate::store::{Store, Updated};
 
 /// Whose all queues are.
@@ -95,24 +95,12 @@ pub struct QueueTerms {
 
 impl QueueTerms {
     fn terms(&self, name: &QueueName, now: Timestamp) -> Terms {
+        let sink = format!("{SINK}{name}");
         Terms {
-            tenant: TENANT.into(),
-            state: State::Active,
-            requested: self.requested.clone(),
             version: self.version.clone(),
-            float: Float::None,
             events: self.interactions.clone(),
             group: Some(self.group.clone()),
-            sink: format!("{SINK}{name}"),
-            keys: Vec::new(),
-            rate: None,
-            order: KeepOrder::ByKey,
-            on_sunset: OnSunset::Pause,
-            upgrade: None,
-            proposed: None,
-            since: None,
-            created_at: now,
-            lease_until: Timestamp::MAX,
+            ..Terms::local(TENANT.into(), self.requested.clone(), sink, now)
         }
     }
 }

@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HeaderValue;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use jiff::Timestamp;
 use polywire_core::contract::{Requirement, Track};
 use polywire_core::{Dispatched, Error, ErrorKind, Result, Service};
 use quick_cache::sync::Cache;
 
-use super::consent;
 use crate::clock::{Clock, later};
-use crate::deliver::Sender;
+use crate::consent::{Questions, SignedChallenge};
+use crate::deliver::{SendLimits, Sender};
 use crate::guard::Target;
-use crate::record::{
-    Float, KeepOrder, KeyRecord, OnSunset, State, Subscription, SubscriptionId, Terms,
-};
+use crate::record::{KeyRecord, Subscription, SubscriptionId, Terms};
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Signer, SigningKey, Verifier};
 use crate::store::{MAX_BATCH, Store, Subscriptions};
@@ -100,18 +98,7 @@ impl Callers {
         let signer = Signer::new(vec![key])?;
         let tenant = format!("{TENANT}{tenant}");
         self.make_room(&tenant).await?;
-        consent::ask(
-            &self.sender,
-            self.clock.as_ref(),
-            &target,
-            &self.origin,
-            &signer,
-        )
-        .await
-        .map_err(|error| match error {
-            consent::Refused::Unasked(_) => refused(ErrorKind::Unavailable, error.to_string()),
-            _ => refused(ErrorKind::PermissionDenied, error.to_string()),
-        })?;
+        self.consented(&target, &signer).await?;
         let (id, now) = (SubscriptionId::random(), self.clock.now());
         let newest = service
             .offer()
@@ -130,29 +117,42 @@ impl Callers {
             created_at: now,
             retires_at: None,
         };
+        let requested = Requirement::track(new.contract, Track::of(&newest));
         let terms = Terms {
-            tenant,
-            state: State::Active,
-            requested: Requirement::track(new.contract, Track::of(&newest)),
             version: newest,
-            float: Float::None,
-            events: Vec::new(),
-            group: None,
-            sink: target.uri().to_string(),
             keys: vec![record],
-            rate: None,
-            order: KeepOrder::None,
-            on_sunset: OnSunset::Expire,
-            upgrade: None,
-            proposed: None,
-            since: None,
-            created_at: now,
             lease_until,
+            ..Terms::local(tenant, requested, target.uri().to_string(), now)
         };
         self.store.create(&id, terms).await?;
         Ok(wire::Caller {
             id: id.to_string(),
             lease_expires_at: lease_until,
+        })
+    }
+
+    /// Asks a sink whether it wants replies.
+    async fn consented(&self, target: &Target, signer: &Signer) -> Result<()> {
+        let questions = Questions {
+            sender: &self.sender,
+            target,
+            origin: &self.origin,
+            headers: HeaderMap::new(),
+            deadline: SendLimits::default().deadline,
+        };
+        let source = "/webhooks".to_owned();
+        let challenge = SignedChallenge::new(source, None, signer, self.clock.now())?;
+        let asked = async {
+            questions.handshake(None).await?;
+            questions.challenge(challenge).await
+        };
+        asked.await.map_err(|error| {
+            let kind = if error.passes() {
+                ErrorKind::Unavailable
+            } else {
+                ErrorKind::PermissionDenied
+            };
+            refused(kind, error.to_string())
         })
     }
 
@@ -248,10 +248,9 @@ pub(crate) fn read(request: &Request<Bytes>) -> Result<NewCaller> {
 
 /// What a registration came to.
 pub(crate) fn answered(registered: Result<wire::Caller>) -> Response<Bytes> {
-    match registered {
-        Ok(caller) => respond::json(StatusCode::CREATED, &caller),
-        Err(error) => respond::problem(&error),
-    }
+    registered
+        .and_then(|caller| respond::json(StatusCode::CREATED, &caller))
+        .unwrap_or_else(|error| respond::problem(&error))
 }
 
 fn refused(kind: ErrorKind, text: String) -> Error {

@@ -1,8 +1,8 @@
 //! The provider's end of a transport: its subscriptions, what delivers to them, and the requests of callers.
 
 mod callers;
+mod calls;
 mod commands;
-mod consent;
 mod notices;
 mod requests;
 
@@ -10,11 +10,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue};
+use futures_util::future::join_all;
+use http::header::HeaderValue;
 use http::{Request, Response};
 use parking_lot::Mutex;
 use polywire_core::contract::Name;
-use polywire_core::{Caller, Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
+use polywire_core::{Error, ErrorKind, Head, Kind, Message, Receipt, Result, Service};
 
 use crate::deliver::{DeliverOptions, Deliverer, Sender};
 use crate::inbox::Inbox;
@@ -52,7 +53,6 @@ pub(crate) struct Provider {
     server: Server,
     publisher: Publisher,
     deliverer: Arc<Deliverer>,
-    tenant_claim: String,
     commands: Mutex<HashMap<Name, (u64, Arc<Commands>)>>,
 }
 
@@ -84,7 +84,6 @@ impl Provider {
         let requests = Requests::new(callers.clone(), inbox.clone(), sender.clone(), clock);
         let subscribed = Arc::new(Subscribed::default());
         server.notices = subscribed.clone();
-        let tenant_claim = server.tenant_claim.clone();
         let server = Server::start(store.clone(), keyring.clone(), sender.clone(), server).await?;
         let deliverer = Arc::new(Deliverer::start(
             store.clone(),
@@ -104,7 +103,6 @@ impl Provider {
             publisher: server.publisher(),
             server,
             deliverer,
-            tenant_claim,
             commands: Mutex::default(),
         })
     }
@@ -143,8 +141,14 @@ impl Provider {
     async fn register(&self, request: &Request<Bytes>) -> Result<crate::wire::Caller> {
         let new = callers::read(request)?;
         let service = self.requests.service(&new.contract)?;
-        let caller = authenticate(&service, request)?;
-        let tenant = tenant(&caller, &self.tenant_claim);
+        let (tenant, token) = self.server.who(request.headers())?;
+        let mut head = Head::new(
+            Kind::Operation,
+            new.contract.clone(),
+            Name::from_static("callers"),
+        );
+        head.token = token;
+        service.authenticate(&head)?;
         self.callers.register(&service, tenant, new).await
     }
 
@@ -163,8 +167,7 @@ impl Provider {
     pub(crate) async fn drain(&self, owner: u64) {
         for name in self.names(owner) {
             self.requests.finish(&name).await;
-            // Out of the lock, so that closing need not wait for what is being finished.
-            let commands = self.commands.lock().remove(&name);
+            let commands = self.commands.lock().get(&name).cloned();
             if let Some((_, commands)) = commands {
                 commands.finish().await;
             }
@@ -172,42 +175,19 @@ impl Provider {
     }
 
     /// Serves a channel's contracts no more.
-    pub(crate) fn close(&self, owner: u64) {
-        for name in self.names(owner) {
-            self.requests.forget(&name);
-            self.commands.lock().remove(&name);
+    pub(crate) async fn close(&self, owner: u64) {
+        let names = self.names(owner);
+        join_all(names.iter().map(|name| self.requests.close(name))).await;
+        for name in &names {
+            self.commands.lock().remove(name);
         }
     }
 
     /// Lets go of everything.
     pub(crate) async fn stop(&self) {
-        self.requests.close();
         self.commands.lock().clear();
         self.server.close().await;
         self.deliverer.stop().await;
         self.store.close().await;
     }
-}
-
-/// Who makes a request about a contract.
-fn authenticate(service: &Service, request: &Request<Bytes>) -> Result<Caller> {
-    let mut head = Head::new(
-        Kind::Event,
-        service.name().clone(),
-        Name::from_static("subscriptions"),
-    );
-    head.token = match request.headers().get(AUTHORIZATION) {
-        Some(value) => polywire_http::token(value)?,
-        None => None,
-    };
-    service.authenticate(&head)
-}
-
-/// Whose subscriptions a caller's are.
-fn tenant(caller: &Caller, claim: &str) -> String {
-    let claimed = caller.claim(claim).and_then(|value| value.as_str());
-    claimed
-        .or_else(|| caller.subject())
-        .unwrap_or("anonymous")
-        .to_owned()
 }

@@ -1,48 +1,33 @@
 //! Calls and commands of registered callers: verified, admitted, and answered to the caller's hook.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use parking_lot::Mutex;
+use http::header::HeaderValue;
+use http::{Method, Request, Response, StatusCode};
 use polywire_core::cloudevent::{self, CloudEvent};
 use polywire_core::contract::{Name, Retry};
 use polywire_core::{
-    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, MessageId, Result, Service,
-    Stamp, too_large,
+    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, Service, too_large,
 };
 use quick_cache::sync::Cache;
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::task::TaskTracker;
 
-use super::callers::{Callers, Known};
+use super::callers::Callers;
+use super::calls::{Calls, Key};
 use super::commands::Commands;
 use crate::clock::Clock;
-use crate::deliver::{SendLimits, Sender};
+use crate::deliver::Sender;
 use crate::inbox::{Inbox, Put};
-use crate::schedule::Meaning;
 use crate::signature::SignatureHeaders;
-use crate::wire::{
-    CALLER, CANCEL, SUBSCRIPTION, arrived, kind_of, reply, request_headers, respond,
-};
+use crate::wire::{CALLER, CANCEL, SUBSCRIPTION, arrived, kind_of, respond, token};
 
 /// How many requests are remembered, so that nobody sends one again that was overheard. The window of time in which a
 /// signature is good bounds how long that matters.
 const REMEMBERED: usize = 100_000;
-/// The waits between attempts to hand over a reply; its deadline ends them.
-const WAITS: [Duration; 3] = [
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-];
-/// The largest part of an answer to a reply that is read.
-const ANSWER: usize = 4096;
 
 /// What takes the requests of callers.
 pub(crate) struct Requests {
@@ -51,19 +36,15 @@ pub(crate) struct Requests {
     sender: Sender,
     clock: Arc<dyn Clock>,
     services: ArcSwap<BTreeMap<Name, Arc<Served>>>,
-    running: Arc<Mutex<HashMap<Running, AbortHandle>>>,
-    seen: Cache<Running, ()>,
+    seen: Cache<Key, ()>,
 }
-
-/// A caller's request.
-type Running = (Arc<str>, String);
 
 /// A contract whose requests are taken.
 struct Served {
     service: Arc<Service>,
     commands: Arc<Commands>,
-    /// The calls under way.
-    tasks: TaskTracker,
+    /// Those that began under a service before are among them.
+    calls: Arc<Calls>,
 }
 
 impl Requests {
@@ -79,23 +60,29 @@ impl Requests {
             sender,
             clock,
             services: ArcSwap::default(),
-            running: Arc::default(),
             seen: Cache::new(REMEMBERED),
         }
     }
 
     /// Takes requests for a contract from now on.
     pub(crate) fn serve(&self, service: Arc<Service>, commands: Arc<Commands>) {
+        let name = service.name().clone();
         let served = Arc::new(Served {
             service,
             commands,
-            tasks: TaskTracker::new(),
+            calls: self.calls(&name),
         });
         self.services.rcu(|services| {
             let mut services = BTreeMap::clone(services);
-            services.insert(served.service.name().clone(), served.clone());
+            services.insert(name.clone(), served.clone());
             services
         });
+    }
+
+    fn calls(&self, contract: &Name) -> Arc<Calls> {
+        let before = self.services.load();
+        let before = before.get(contract).map(|served| served.calls.clone());
+        before.unwrap_or_else(|| Arc::new(Calls::new(self.sender.clone(), self.clock.clone())))
     }
 
     /// The service of a contract, if it is served.
@@ -107,24 +94,20 @@ impl Requests {
     pub(crate) async fn finish(&self, contract: &Name) {
         let served = self.services.load().get(contract).cloned();
         if let Some(served) = served {
-            served.tasks.close();
-            served.tasks.wait().await;
+            served.calls.finish().await;
         }
     }
 
-    /// Takes nothing more for a contract.
-    pub(crate) fn forget(&self, contract: &Name) {
+    /// Takes nothing more for a contract, ends its calls and tells who waits for them.
+    pub(crate) async fn close(&self, contract: &Name) {
+        let served = self.services.load().get(contract).cloned();
         self.services.rcu(|services| {
             let mut services = BTreeMap::clone(services);
             services.remove(contract);
             services
         });
-    }
-
-    /// Ends every call.
-    pub(crate) fn close(&self) {
-        for (_, running) in self.running.lock().drain() {
-            running.abort();
+        if let Some(served) = served {
+            served.calls.close().await;
         }
     }
 
@@ -135,7 +118,7 @@ impl Requests {
             return respond::problem_as(StatusCode::METHOD_NOT_ALLOWED, &error);
         }
         match self.take(request).await {
-            Ok(Taken::Yes(stamp, head)) => accepted(&stamp, &head),
+            Ok(Taken::Yes(answer)) => accepted(&answer),
             Ok(Taken::Cancelled) => respond::empty(StatusCode::ACCEPTED),
             Ok(Taken::Stranger) => {
                 let error = Error::new(
@@ -173,8 +156,8 @@ impl Requests {
         let key = (caller.id.clone(), signature.id().to_owned());
         if event.kind == CANCEL {
             let of = (caller.id.clone(), event.contractreplyto.unwrap_or_default());
-            if let Some(running) = self.running.lock().remove(&of) {
-                running.abort();
+            for served in self.services.load().values() {
+                served.calls.cancel(&of);
             }
             return Ok(Taken::Cancelled);
         }
@@ -189,10 +172,7 @@ impl Requests {
         };
         let served = self.served(&contract)?;
         let mut head = event.head(kind, &contract, &interaction)?;
-        head.token = match headers.get(AUTHORIZATION) {
-            Some(value) => polywire_http::token(value)?,
-            None => None,
-        };
+        head.token = token(headers)?;
         let admission = served.service.admit(head)?;
         let body = event.body()?;
         if body.len() > admission.max_payload() {
@@ -200,16 +180,14 @@ impl Requests {
             return Err(error.dispatched_as(Dispatched::No));
         }
         self.seen.insert(key.clone(), ());
-        let taken = Taken::Yes(
-            admission.stamp().clone(),
-            Box::new(admission.context().head().clone()),
-        );
+        let mut answer = Head::new(kind, contract, interaction);
+        answer.stamp = Some(admission.stamp().clone());
         if kind == Kind::Command {
             self.keep(&served, admission, body).await?;
         } else {
-            self.run(&served, caller, key, admission, body);
+            served.calls.run(caller, key, admission, body);
         }
-        Ok(taken)
+        Ok(Taken::Yes(Box::new(answer)))
     }
 
     fn served(&self, contract: &Name) -> Result<Arc<Served>> {
@@ -260,108 +238,19 @@ impl Requests {
             .dispatched_as(Dispatched::No)),
         }
     }
-
-    /// Runs a call by itself, and hands its reply over.
-    fn run(
-        &self,
-        served: &Served,
-        caller: Arc<Known>,
-        key: Running,
-        admission: Admission,
-        body: Bytes,
-    ) {
-        let (sender, clock) = (self.sender.clone(), self.clock.clone());
-        let of = Ended {
-            key: key.clone(),
-            running: self.running.clone(),
-        };
-        let call = async move {
-            let (head, stamp) = (
-                admission.context().head().clone(),
-                admission.stamp().clone(),
-            );
-            let deadline = admission.deadline();
-            let answered = admission.dispatch(body).await;
-            let event = match reply(&head, &of.key.1, &stamp, answered) {
-                Ok(event) => event,
-                Err(error) => match reply(&head, &of.key.1, &stamp, Err(error)) {
-                    Ok(event) => event,
-                    Err(error) => return tracing::error!(%error, "a reply cannot be written"),
-                },
-            };
-            hand_over(&caller, &sender, clock.as_ref(), event.into(), deadline).await;
-            drop(of);
-        };
-        // Held while it starts, so that one that ends at once is not kept after it.
-        let mut running = self.running.lock();
-        let task = served.tasks.spawn(call);
-        running.insert(key, task.abort_handle());
-    }
-}
-
-/// Posts a reply until it is taken, nobody can take it, or its time is up.
-async fn hand_over(
-    caller: &Known,
-    sender: &Sender,
-    clock: &dyn Clock,
-    body: Bytes,
-    deadline: Instant,
-) {
-    // Whoever waits hears of a deadline that has passed a little later than it knows itself.
-    let until = deadline + WAITS[0];
-    let id = MessageId::random().to_string();
-    for wait in WAITS.into_iter().map(Some).chain([None]) {
-        let signed = match caller.signer.sign(&id, clock.now(), &body) {
-            Ok(signed) => signed,
-            Err(error) => return tracing::error!(%error, "a reply cannot be signed"),
-        };
-        let headers: HeaderMap = match request_headers(&signed, &caller.id, None) {
-            Ok(headers) => headers,
-            Err(error) => return tracing::error!(%error, "a reply cannot be signed"),
-        };
-        let limits = SendLimits {
-            body: ANSWER,
-            ..SendLimits::default()
-        };
-        let sending = sender.send(&caller.target, Method::POST, headers, body.clone(), limits);
-        let Ok(sent) = timeout_at(until.max(Instant::now() + WAITS[0]), sending).await else {
-            break;
-        };
-        match (sent.answer.meaning(), wait) {
-            (Meaning::Accepted, _) => return,
-            (Meaning::Retry | Meaning::Throttle, Some(wait)) if Instant::now() + wait < until => {
-                sleep(wait).await;
-            }
-            (_, _) => break,
-        }
-    }
-    tracing::warn!(caller = %caller.id, "a reply was not taken");
-}
-
-/// Forgets a call when it has ended, however it did.
-struct Ended {
-    key: Running,
-    running: Arc<Mutex<HashMap<Running, AbortHandle>>>,
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.running.lock().remove(&self.key);
-    }
 }
 
 enum Taken {
-    Yes(Arc<Stamp>, Box<Head>),
+    /// Under the agreement that the answer says.
+    Yes(Box<Head>),
     Cancelled,
     Stranger,
 }
 
 /// Says under which agreement a request was taken.
-fn accepted(stamp: &Arc<Stamp>, head: &Head) -> Response<Bytes> {
-    let mut answer = Head::new(head.kind, head.contract.clone(), head.interaction.clone());
-    answer.stamp = Some(stamp.clone());
+fn accepted(answer: &Head) -> Response<Bytes> {
     let nothing = Bytes::from_static(b"null");
-    match CloudEvent::of(&answer, &nothing).to_json() {
+    match CloudEvent::of(answer, &nothing).to_json() {
         Ok(event) => respond::of_type(
             StatusCode::ACCEPTED,
             HeaderValue::from_static(cloudevent::MEDIA_TYPE),
@@ -378,7 +267,7 @@ fn invalid(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 impl fmt::Debug for Requests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Requests")
-            .field("running", &self.running.lock().len())
+            .field("services", &self.services.load().len())
             .finish_non_exhaustive()
     }
 }

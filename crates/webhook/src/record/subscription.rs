@@ -171,6 +171,34 @@ pub struct RecordError {
 }
 
 impl Terms {
+    /// Those of a record that no subscriber asked for, which lasts until it is removed: a queue, a registration, a caller.
+    pub(crate) fn local(
+        tenant: String,
+        requested: Requirement,
+        sink: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            tenant,
+            state: State::Active,
+            version: requested.floor().cloned().unwrap_or(Version::new(0, 0, 0)),
+            requested,
+            float: Float::None,
+            events: Vec::new(),
+            group: None,
+            sink,
+            keys: Vec::new(),
+            rate: None,
+            order: KeepOrder::ByKey,
+            on_sunset: OnSunset::Pause,
+            upgrade: None,
+            proposed: None,
+            since: None,
+            created_at: now,
+            lease_until: Timestamp::MAX,
+        }
+    }
+
     /// The most events of one subscription.
     pub const MAX_EVENTS: usize = 100;
     /// The longest name of a tenant, in bytes.

@@ -55,7 +55,7 @@ impl Server {
             subscriptions: found.iter().map(document).collect(),
             after,
         };
-        json(StatusCode::OK, &document)
+        Ok(json(StatusCode::OK, &document)?)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Answers and refusals.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use polywire_core::{Error, ErrorKind, PROBLEM_MEDIA_TYPE};
-use serde::Serialize;
+use polywire_core::{Error, ErrorKind};
 use serde_json::Value;
 
 use crate::guard::GuardError;
-pub(super) use crate::wire::respond::empty;
+use crate::wire::respond;
+pub(super) use crate::wire::respond::{empty, json};
 
 pub(super) type Reply = Response<Bytes>;
 pub(super) type Answered<T = Reply> = Result<T, Refusal>;
@@ -72,32 +72,20 @@ impl Refusal {
     }
 
     pub(super) fn into_reply(self) -> Reply {
-        let mut document = self.error.to_problem();
-        let status = self
-            .status
-            .map_or(self.error.kind().status(), |status| status.as_u16());
+        let status = self.status.unwrap_or_else(|| respond::status(&self.error));
+        let mut reply = respond::problem_as(status, &self.error);
         if let Some(code) = self.code
-            && let Ok(Value::Object(mut problem)) = serde_json::from_slice(&document)
+            && let Ok(Value::Object(mut problem)) = serde_json::from_slice(reply.body())
         {
-            problem.insert("status".into(), status.into());
+            problem.insert("status".into(), status.as_u16().into());
             problem.insert("title".into(), "the request cannot be carried out".into());
             problem.insert("code".into(), code.into());
-            document = Value::Object(problem).to_string().into_bytes();
+            *reply.body_mut() = Value::Object(problem).to_string().into();
         }
-        let mut reply = Response::new(document.into());
-        *reply.status_mut() =
-            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = reply.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(allow) = self.allow {
-            headers.insert(http::header::ALLOW, HeaderValue::from_static(allow));
-        }
-        if self.error.kind() == ErrorKind::Unauthenticated {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(wait) = self.error.wait() {
-            headers.insert(RETRY_AFTER, wait.as_secs().max(1).into());
+            reply
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(allow));
         }
         reply
     }
@@ -127,19 +115,6 @@ impl From<GuardError> for Refusal {
         };
         Self::unprocessable("sink-refused", text)
     }
-}
-
-/// An answer with a document.
-pub(super) fn json<T: Serialize>(status: StatusCode, document: &T) -> Answered {
-    let body = serde_json::to_vec(document).map_err(|error| {
-        Error::new(ErrorKind::Internal, "the answer has no JSON form").caused_by(error)
-    })?;
-    let mut reply = Response::new(body.into());
-    *reply.status_mut() = status;
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(reply)
 }
 
 /// A header whose text is of our own making.

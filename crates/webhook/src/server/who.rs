@@ -1,20 +1,20 @@
 //! Whose request it is.
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use polywire_core::contract::Name;
 use polywire_core::{Error, ErrorKind, Head, Kind, Result, Token};
 use serde_json::Value;
 
 use super::Server;
 use crate::record::Terms;
+use crate::wire::token;
 
 /// Whose everything is where nobody must prove who they are.
 pub(super) const ANONYMOUS: &str = "anonymous";
 
 impl Server {
     /// The tenant that a token proves.
-    pub(super) fn who(&self, headers: &HeaderMap) -> Result<(String, Option<Token>)> {
+    pub(crate) fn who(&self, headers: &HeaderMap) -> Result<(String, Option<Token>)> {
         let token = token(headers)?;
         let options = &self.inner().options;
         let Some(authenticator) = &options.authenticator else {
@@ -42,17 +42,4 @@ impl Server {
             )),
         }
     }
-}
-
-/// The bearer token of a request. Another scheme is nobody's token, as everywhere in this transport.
-fn token(headers: &HeaderMap) -> Result<Option<Token>> {
-    let mut sent = headers.get_all(AUTHORIZATION).iter();
-    let first = sent.next().map(polywire_http::token).transpose()?;
-    if sent.next().is_some() {
-        return Err(Error::new(
-            ErrorKind::Unauthenticated,
-            "the authorization header is there more than once: expected one bearer token",
-        ));
-    }
-    Ok(first.flatten())
 }

@@ -10,13 +10,14 @@ mod hook;
 mod message;
 mod request;
 pub(crate) mod respond;
-
 mod signed;
+mod token;
 
 pub(crate) use caller::{Caller, NewCaller};
 pub(crate) use hook::*;
 pub(crate) use message::{kind_of, problem_of, read_reply, reply, request_headers};
 pub(crate) use signed::sign;
+pub(crate) use token::token;
 
 pub(crate) use answer::{
     Acknowledged, DeliveriesDocument, DeliveryDocument, Document, KeyDocument, ListDocument,

@@ -4,14 +4,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use polywire_core::contract::{Name, Requirement, Version};
+use polywire_core::contract::{Name, Requirement};
 use polywire_core::{Error, ErrorKind, Result};
 
 use crate::clock::until;
 use crate::inbox::QueueName;
-use crate::record::{
-    Float, KeepOrder, KeyRecord, OnSunset, State, Subscription, SubscriptionId, Terms,
-};
+use crate::record::{Float, KeyRecord, Subscription, SubscriptionId, Terms};
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Verifier, VerifyingKey};
 use crate::store::{Store, Updated};
@@ -226,27 +224,11 @@ pub(super) fn hook_id(name: &QueueName) -> String {
 }
 
 fn claim(asked: &Asked, now: Timestamp) -> Terms {
+    let requested = asked.requirement.clone();
     Terms {
-        tenant: TENANT.to_owned(),
-        state: State::Active,
-        requested: asked.requirement.clone(),
-        version: asked
-            .requirement
-            .floor()
-            .cloned()
-            .unwrap_or(Version::new(0, 0, 0)),
         float: Float::Minor,
         events: vec![asked.event.clone()],
         group: asked.group.clone(),
-        sink: NOWHERE.to_owned(),
-        keys: Vec::new(),
-        rate: None,
-        order: KeepOrder::ByKey,
-        on_sunset: OnSunset::Pause,
-        upgrade: None,
-        proposed: None,
-        since: None,
-        created_at: now,
-        lease_until: Timestamp::MAX,
+        ..Terms::local(TENANT.to_owned(), requested, NOWHERE.to_owned(), now)
     }
 }

@@ -1,26 +1,26 @@
 //! Whether a sink wants what it is sent.
 //!
-//! Two questions, in this order: the handshake of `CloudEvents` HTTP webhook 1.0 section 4, which a sink that knows nothing of us
-//! does not answer; and a challenge that is signed like its deliveries will be, which only one that the subscriber controls
-//! sends back. They are asked again a few times, then not before somebody asks for it.
+//! Both questions of [`consent`](crate::consent) are asked again a few times, then not before somebody asks for it.
 
 mod apply;
-mod challenge;
-mod handshake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::reply::{Answered, Refusal};
+use super::reply::{Answered, Refusal, set};
 use super::{Inner, Server};
+use crate::consent::{Questions, Refused, SignedChallenge};
+use crate::guard::Target;
 use crate::record::{Subscription, SubscriptionId};
+use crate::wire::SUBSCRIPTION;
 
 /// How many are asked, or remembered to have been asked in vain.
 const MOST: usize = 10_000;
@@ -215,12 +215,47 @@ impl Inner {
             .sender
             .target(&candidate.sink)
             .map_err(|_| UNREACHABLE)?;
-        let allowed = self.handshake(&subscription, &candidate, &target).await?;
+        let origin = HeaderValue::from_str(&self.options.origin).map_err(|_| NOT_ASKED)?;
+        let questions = self.questions(&subscription, &candidate, &target, &origin);
+        let rate = subscription.terms.rate.map(|rate| rate.per_minute);
+        let allowed = questions.handshake(rate).await.map_err(code)?;
         let signer = self.candidate_signer(&subscription).map_err(failed)?;
-        self.challenge(&subscription, &candidate, &target, &signer)
-            .await?;
+        let source = format!("/{}", subscription.terms.contract());
+        let version = Some(candidate.version.clone());
+        let challenge =
+            SignedChallenge::new(source, version, &signer, self.now()).map_err(failed)?;
+        questions.challenge(challenge).await.map_err(code)?;
         self.apply(subscription, &candidate, allowed)
             .await
             .map_err(failed)
+    }
+
+    fn questions<'a>(
+        &'a self,
+        subscription: &Subscription,
+        candidate: &apply::Candidate,
+        target: &'a Target,
+        origin: &'a HeaderValue,
+    ) -> Questions<'a> {
+        let mut headers = HeaderMap::new();
+        let version = HeaderName::from_static("contract-version");
+        set(&mut headers, version, &candidate.version.to_string());
+        set(&mut headers, SUBSCRIPTION, subscription.id.as_str());
+        Questions {
+            sender: &self.sender,
+            target,
+            origin,
+            headers,
+            deadline: self.options.consent_deadline,
+        }
+    }
+}
+
+/// What is told of a refusal.
+fn code(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Unreached(_) => UNREACHABLE,
+        Refused::Handshake(_) => NO_CONSENT,
+        Refused::Challenge(_) => NO_ECHO,
     }
 }
