@@ -11,7 +11,7 @@ use polywire_contract::{Name, Offer};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::hub::Hub;
+use super::hub::{Hub, Replica};
 use crate::capability::{Capability, Support, Trust};
 use crate::channel::{Channel, Health, Subscription};
 use crate::deadline::unless;
@@ -86,7 +86,7 @@ impl MemoryChannel {
         }
     }
 
-    fn replica(&self, contract: &Name) -> Result<Arc<Service>> {
+    fn replica(&self, contract: &Name) -> Result<Arc<Replica>> {
         self.hub.replica(contract).ok_or_else(|| {
             Error::new(
                 ErrorKind::Unavailable,
@@ -127,22 +127,42 @@ impl Channel for MemoryChannel {
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         self.open()?;
-        Ok(Offer::clone(self.replica(contract)?.offer()))
+        Ok(Offer::clone(self.replica(contract)?.service.offer()))
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         self.open()?;
-        let admission = self.replica(&message.head.contract)?.admit(message.head)?;
+        let replica = self.replica(&message.head.contract)?;
+        let admission = replica.service.admit(message.head)?;
         let work = pin!(admission.dispatch(message.body));
-        self.until_closed(work).await
+        // It runs on the caller's task, and ends with either end.
+        let ends = || async {
+            tokio::select! {
+                () = self.closing.cancelled() => {}
+                () = replica.closing.cancelled() => {}
+            }
+        };
+        let done = unless(work, || Box::pin(ends())).await;
+        done.unwrap_or_else(|| {
+            let error = if self.closing.is_cancelled() {
+                closed()
+            } else {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "the provider was closed while the handler ran",
+                )
+            };
+            Err(error.dispatched_as(Dispatched::Maybe))
+        })
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
         self.open()?;
         // Before any provider is there the command waits for one; its version is decided then.
         let (caller, stamp) = match self.hub.replica(&message.head.contract) {
-            Some(service) => {
-                let (_, caller, stamp) = service.admit(message.head.clone())?.into_accepted();
+            Some(replica) => {
+                let (_, caller, stamp) =
+                    replica.service.admit(message.head.clone())?.into_accepted();
                 (Some(caller), Some(stamp))
             }
             None => (None, None),
@@ -188,7 +208,7 @@ impl Channel for MemoryChannel {
         self.open()?;
         let mut serving = self.serving.lock().await;
         let workers = self.hub.exchange.work(&service)?;
-        self.hub.add(self.id, &service);
+        self.hub.add(self.id, &service, &self.closing);
         let new = Serving {
             service: service.clone(),
             workers,

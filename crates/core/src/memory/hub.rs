@@ -8,12 +8,21 @@ use std::sync::{Arc, LazyLock, Weak};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use polywire_contract::Name;
+use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{Bounds, Exchange, Overflow};
 use crate::service::Service;
 
 /// Ordered, as a handful of names is found faster so than by their hashes.
-type Replicas = BTreeMap<Name, Vec<(u64, Arc<Service>)>>;
+type Replicas = BTreeMap<Name, Vec<Arc<Replica>>>;
+
+/// A service of one end.
+pub(super) struct Replica {
+    end: u64,
+    pub(super) service: Arc<Service>,
+    /// Cancelled when the end is closed.
+    pub(super) closing: CancellationToken,
+}
 
 /// The meeting point of memory channels: the services of this process, and the exchange of their events and commands.
 pub struct Hub {
@@ -54,22 +63,27 @@ impl Hub {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Adds a replica of a contract, or replaces the one of the same id.
-    pub(super) fn add(&self, id: u64, service: &Arc<Service>) {
+    /// Adds a replica of a contract, or replaces the one of the same end.
+    pub(super) fn add(&self, end: u64, service: &Arc<Service>, closing: &CancellationToken) {
+        let replica = Arc::new(Replica {
+            end,
+            service: service.clone(),
+            closing: closing.clone(),
+        });
         self.services.rcu(|replicas| {
             let mut replicas = Replicas::clone(replicas);
             let own = replicas.entry(service.name().clone()).or_default();
-            own.retain(|(other, _)| *other != id);
-            own.push((id, service.clone()));
+            own.retain(|other| other.end != end);
+            own.push(replica.clone());
             replicas
         });
     }
 
-    pub(super) fn remove(&self, id: u64) {
+    pub(super) fn remove(&self, end: u64) {
         self.services.rcu(|replicas| {
             let mut replicas = Replicas::clone(replicas);
             for own in replicas.values_mut() {
-                own.retain(|(other, _)| *other != id);
+                own.retain(|other| other.end != end);
             }
             replicas.retain(|_, own| !own.is_empty());
             replicas
@@ -77,16 +91,15 @@ impl Hub {
     }
 
     /// A replica of a contract: each in turn, as behind a load balancer.
-    pub(super) fn replica(&self, contract: &Name) -> Option<Arc<Service>> {
+    pub(super) fn replica(&self, contract: &Name) -> Option<Arc<Replica>> {
         let services = self.services.load();
         match services.get(contract)?.as_slice() {
             [] => None,
-            [(_, only)] => Some(only.clone()),
-            several => Some(
-                several[self.turn.fetch_add(1, Ordering::Relaxed) % several.len()]
-                    .1
-                    .clone(),
-            ),
+            [only] => Some(only.clone()),
+            several => {
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+                Some(several[turn % several.len()].clone())
+            }
         }
     }
 
@@ -96,7 +109,7 @@ impl Hub {
             .get(contract)
             .into_iter()
             .flatten()
-            .map(|(_, service)| service.clone())
+            .map(|replica| replica.service.clone())
             .collect()
     }
 }

@@ -27,6 +27,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         events::CASES,
         events::versions::CASES,
         delivery::CASES,
+        delivery::groups::CASES,
         lifecycle::CASES,
         lifecycle::restart::CASES,
         context::CASES,

@@ -230,7 +230,8 @@ async fn closing_ends_a_call_that_waits(stage: Arc<Stage>) -> Checked {
         .await
 }
 
-/// Closing does not wait for what draining waits for: the handler is cut short, and both end.
+/// Closing does not wait for what draining waits for: the handler is cut short, both end, and who waits for the handler is told
+/// that it may have run.
 async fn closing_cuts_draining_short(stage: Arc<Stage>) -> Checked {
     let served = stage.serve(&[Edition::V1_4]).await?;
     let waiting = wait(&stage.session(Edition::V1_4)?);
@@ -252,7 +253,11 @@ async fn closing_cuts_draining_short(stage: Arc<Stage>) -> Checked {
         Ok(()) => {}
         Err(error) => check_eq!(error.kind(), ErrorKind::Closed, "{error}"),
     }
-    waiting.abort();
+    let ended = stage.within("the end of the call", waiting).await??;
+    let error = error_of("a call whose provider closed", ended)?;
+    let kinds = [ErrorKind::Closed, ErrorKind::Unavailable];
+    check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+    check!(error.dispatched() != Dispatched::No, "it ran: {error:?}");
     Ok(())
 }
 
