@@ -12,9 +12,9 @@
 #[path = "../support/database.rs"]
 mod database;
 mod frozen;
+mod killed;
 mod process;
 #[path = "../support/sink.rs"]
-#[allow(dead_code, reason = "each test target uses its own part")]
 mod sink;
 #[path = "../support/watched.rs"]
 mod watched;
@@ -44,6 +44,11 @@ fn main() {
         trial("a_frozen_worker_is_refused_by_its_fence_alone", || {
             frozen::taken_over(Beats::Withheld)
         }),
+        trial(
+            "two_hundred_kills_lose_nothing_in_sqlite",
+            killed::in_sqlite,
+        ),
+        trial("kills_lose_nothing_in_postgres", killed::in_postgres),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::frozen;
+use crate::killed::ends;
 use crate::world::SOON;
 
 /// Which process this is.
@@ -27,6 +28,12 @@ pub(crate) fn setting(name: &str) -> String {
 
 /// Plays a role until it is told that it is over, or its owner is gone.
 pub(crate) fn run(role: &str) {
+    // A task that panics ends its process, which its owner notices.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        std::process::abort();
+    }));
     let (tell, told) = mpsc::unbounded_channel();
     thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
@@ -37,6 +44,9 @@ pub(crate) fn run(role: &str) {
     Runtime::new().unwrap().block_on(async {
         match role {
             frozen::worker::ROLE => frozen::worker::work(told).await,
+            ends::PUBLISHER => ends::provide(told, true).await,
+            ends::REPLICA => ends::provide(told, false).await,
+            ends::CONSUMER => ends::consume().await,
             other => panic!("{other} is no role"),
         }
     });
@@ -89,6 +99,18 @@ impl Process {
     /// Tells it a line.
     pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.input, "{line}").unwrap();
+    }
+
+    /// Whatever it says from now on, until its end.
+    pub(crate) fn take_lines(&mut self) -> mpsc::UnboundedReceiver<String> {
+        std::mem::replace(&mut self.lines, mpsc::unbounded_channel().1)
+    }
+
+    /// Ends it at once, and sees that it did not end before by itself.
+    pub(crate) fn kill(mut self) {
+        assert_eq!(self.child.try_wait().unwrap(), None, "it ended by itself");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// The next line that it says.
