@@ -8,8 +8,11 @@ use serde_json::Value;
 
 use crate::{Result, tree};
 
-/// The transports whose suite must run, in the order in which they are listed.
+/// The transports, in the order in which they are listed.
 pub(crate) const TRANSPORTS: [&str; 4] = ["memory", "http", "amqp", "webhook"];
+
+/// The suites that must run: one for each transport, and one for each further store that a transport may have.
+pub(crate) const ALL: [&str; 5] = ["memory", "http", "amqp", "webhook", "webhook-postgres"];
 
 /// The variable that tells the suites where to write.
 pub(crate) const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";

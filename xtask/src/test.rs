@@ -12,8 +12,8 @@ use crate::{Result, arrows, broker, compose, interop, postgres, prose, readme, s
 #[derive(Clone, Debug, Args)]
 #[non_exhaustive]
 pub struct Arguments {
-    /// Transports whose conformance suite must have run, separated by commas
-    #[arg(long, value_delimiter = ',', default_values_t = suites::TRANSPORTS.map(str::to_owned))]
+    /// Transports whose conformance suite must have run, and suites of their further stores, separated by commas
+    #[arg(long, value_delimiter = ',', default_values_t = suites::ALL.map(str::to_owned))]
     pub transports: Vec<String>,
 }
 

@@ -44,7 +44,9 @@ pub(super) async fn dispatch(shared: Arc<Shared>, settler: Settler) {
             match shared.store.lease(&ask).await {
                 Ok(batch) => shared.hand_out(&ask, batch, &settler),
                 Err(error) => {
-                    tracing::warn!(%error, "no message could be leased");
+                    if failures == 0 {
+                        tracing::warn!(%error, "no message can be leased; trying again until it can be");
+                    }
                     shared.failed(&ask);
                     failed = true;
                 }

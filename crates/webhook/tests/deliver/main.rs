@@ -13,7 +13,11 @@ mod certificate;
 mod database;
 mod ending;
 mod isolation;
+#[path = "../support/log.rs"]
+mod log;
 mod meaning;
+#[path = "../support/outage.rs"]
+mod outage;
 mod request;
 mod sender;
 mod shadow;
@@ -21,4 +25,7 @@ mod shares;
 #[path = "../support/sink.rs"]
 mod sink;
 mod timing;
+mod unreachable;
+#[path = "../support/watched.rs"]
+mod watched;
 mod world;

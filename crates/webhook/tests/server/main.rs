@@ -25,6 +25,8 @@ mod subscribing;
 mod transaction;
 mod upgrading;
 mod upkeep;
+#[path = "../support/watched.rs"]
+mod watched;
 mod world;
 
 /// Cases over both stores.

@@ -1,5 +1,7 @@
 //! A real HTTP server on this machine, which answers as it is told and remembers what it saw.
 
+#![allow(dead_code, reason = "each test target uses its own part")]
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -30,6 +32,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
@@ -219,6 +222,7 @@ async fn connection(
             let path = head.uri.path().to_owned();
             let (under_way, [number, together]) = log.enter(&path);
             let seen = Seen {
+                method: head.method,
                 path,
                 version: head.version,
                 headers: head.headers,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use polywire_core::Error;
 use rand::RngExt;
 use tokio::time::Instant;
 
@@ -22,16 +23,28 @@ impl Backoff {
     }
 
     pub(super) fn succeeded(&mut self) {
+        if self.failures > 0 {
+            tracing::info!(
+                failures = self.failures,
+                "the store of webhook deliveries answers again"
+            );
+        }
         *self = Self::default();
     }
 
-    /// How long to wait after one more failure.
-    pub(super) fn failed(&mut self) -> Duration {
+    /// How long to wait after one more failure. Only the first one is told to operators: what fails once a store is gone
+    /// fails again and again.
+    pub(super) fn failed(&mut self, what: &'static str, error: &Error) -> Duration {
         let longest = FIRST
             .saturating_mul(1 << self.failures.min(16))
             .min(LONGEST);
-        self.failures = self.failures.saturating_add(1);
         let wait = longest.mul_f64(rand::rng().random_range(0.5..1.0));
+        if self.failures == 0 {
+            tracing::warn!(%error, ?wait, "{what}; trying again until it can be");
+        } else {
+            tracing::debug!(%error, ?wait, "{what}");
+        }
+        self.failures = self.failures.saturating_add(1);
         self.until = Some(Instant::now() + wait);
         wait
     }

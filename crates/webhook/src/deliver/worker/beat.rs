@@ -69,8 +69,8 @@ impl Worker {
         let extended = match extended {
             Ok(extended) => extended,
             Err(error) => {
-                let wait = self.beating.backoff.failed();
-                tracing::warn!(%error, ?wait, "leases of webhook deliveries could not be prolonged");
+                let what = "leases of webhook deliveries cannot be prolonged";
+                self.beating.backoff.failed(what, &error);
                 return;
             }
         };

@@ -69,7 +69,7 @@ impl Worker {
             loop {
                 match store.subscription(&id).await {
                     Ok(found) => return Told::Read(id, changes, found.map(Box::new)),
-                    Err(error) => wait(&mut backoff, &id, &error).await,
+                    Err(error) => wait(&mut backoff, &error).await,
                 }
             }
         };
@@ -149,7 +149,7 @@ impl Worker {
         let answer = async move {
             let mut backoff = Backoff::default();
             while let Err(error) = merge(&*store, &id, &standing).await {
-                wait(&mut backoff, &id, &error).await;
+                wait(&mut backoff, &error).await;
             }
             Told::Stood(id)
         };
@@ -182,7 +182,7 @@ impl Worker {
             loop {
                 match close(&*store, &route, to).await {
                     Ok(told) => return Told::Closed(route.id.clone(), told.then_some(notice)),
-                    Err(error) => wait(&mut backoff, &route.id, &error).await,
+                    Err(error) => wait(&mut backoff, &error).await,
                 }
             }
         };
@@ -268,8 +268,7 @@ async fn close(store: &dyn Store, route: &Route, to: State) -> Result<bool> {
     }
 }
 
-async fn wait(backoff: &mut Backoff, id: &SubscriptionId, error: &Error) {
-    let wait = backoff.failed();
-    tracing::warn!(subscription = %id, %error, ?wait, "the webhook store does not answer");
-    sleep(wait).await;
+async fn wait(backoff: &mut Backoff, error: &Error) {
+    let what = "webhook subscriptions cannot be read or changed";
+    sleep(backoff.failed(what, error)).await;
 }

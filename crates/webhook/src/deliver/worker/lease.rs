@@ -142,8 +142,8 @@ impl Worker {
             Ok(batch) => batch,
             Err(error) => {
                 self.leasing.want = true;
-                let wait = self.leasing.backoff.failed();
-                tracing::warn!(%error, ?wait, "no webhook deliveries could be leased");
+                let what = "no webhook deliveries can be leased";
+                self.leasing.backoff.failed(what, &error);
                 return;
             }
         };

@@ -107,8 +107,8 @@ impl Worker {
         let settled = match settled {
             Ok(settled) => settled,
             Err(error) => {
-                let wait = self.settling.backoff.failed();
-                tracing::warn!(%error, ?wait, "what came of webhook deliveries could not be settled");
+                let what = "what came of webhook deliveries cannot be settled";
+                self.settling.backoff.failed(what, &error);
                 for pending in batch.into_iter().rev() {
                     self.settling.waiting.push_front(pending);
                 }
