@@ -31,7 +31,7 @@ const READY: usize = 10_000;
 /// For how long one is believed to be still there before the store is asked again.
 const FRESH: Duration = Duration::from_secs(60);
 /// Whose callers are: apart from the tenant's subscriptions, which it lists.
-const TENANT: &str = "caller/";
+pub(crate) const TENANT: &str = "caller/";
 /// The name of a caller's only key.
 const KEY: &str = "k1";
 

@@ -71,6 +71,11 @@ impl Refusal {
         }
     }
 
+    /// What it says, for whoever does not ask by HTTP.
+    pub(super) fn into_error(self) -> Error {
+        self.error
+    }
+
     pub(super) fn into_reply(self) -> Reply {
         let mut document = self.error.to_problem();
         let status = self

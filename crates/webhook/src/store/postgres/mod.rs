@@ -75,16 +75,20 @@ struct Inner {
 }
 
 impl PostgresStore {
-    /// Connects, and brings the tables to this version.
+    /// Connects, and brings the tables to this version unless only [existing](PostgresOptions::existing) ones are to be used.
     ///
     /// # Errors
     /// `Config` when the URL or the name of the schema is none, the credentials are refused or the tables were made by a later
-    /// version, `Unavailable` when the server cannot be reached.
+    /// version or, where they are to be used as they are, by an earlier one, `Unavailable` when the server cannot be reached.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        let existing = options.existing;
         let (pool, sql, now) = options.connect()?;
-        schema::migrate(&pool, &sql)
-            .await
-            .map_err(|error| error.into_error("open"))?;
+        let ready = if existing {
+            schema::check(&pool, &sql).await
+        } else {
+            schema::migrate(&pool, &sql).await
+        };
+        ready.map_err(|error| error.into_error("open"))?;
         let waker = Waker::new();
         Ok(Self(Arc::new(Inner {
             listening: Listening::start(pool.clone(), sql.channel().to_owned(), waker.clone()),

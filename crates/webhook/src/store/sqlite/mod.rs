@@ -58,16 +58,20 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens a file, and brings it to this version.
+    /// Opens a file, and brings it to this version unless only an [existing](SqliteOptions::existing) one is to be used.
     ///
     /// # Errors
-    /// `Config` when the file was made by a later version or cannot have a write-ahead log, `Unavailable` when it cannot be
+    /// `Config` when the file was made by a later version, or an earlier one where it is to be used as it is, or cannot have a write-ahead log, `Unavailable` when it cannot be
     /// opened, `Integrity` when it is no file of SQLite.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
         let clock = options.clock.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let mut writing = options.connect()?;
-            schema::migrate(&mut writing)?;
+            if options.existing {
+                schema::check(&writing)?;
+            } else {
+                schema::migrate(&mut writing)?;
+            }
             let reading = options.connect()?;
             Ok::<_, Error>((writing, reading))
         });
