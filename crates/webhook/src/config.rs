@@ -243,7 +243,7 @@ pub(crate) fn sealing_keys(text: &str) -> Result<Keyring> {
 fn read_sinks(section: &Section) -> Option<(Policy, Option<PathBuf>)> {
     let ca = section.path("ca");
     let plaintext = section.bool("plaintext").unwrap_or_default();
-    let ports: Option<Vec<u16>> = section.list("ports").map(|ports| {
+    let ports: Option<Vec<u16>> = section.list_with_numbers("ports").map(|ports| {
         let read = |text: &String| {
             let port = text.parse().ok();
             if port.is_none() {

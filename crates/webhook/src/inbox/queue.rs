@@ -106,6 +106,7 @@ impl QueueTerms {
             sink: format!("{SINK}{name}"),
             keys: Vec::new(),
             rate: None,
+            allowed: None,
             order: KeepOrder::ByKey,
             on_sunset: OnSunset::Pause,
             upgrade: None,

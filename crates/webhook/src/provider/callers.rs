@@ -21,7 +21,7 @@ use crate::record::{
 };
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Signer, SigningKey, Verifier};
-use crate::store::{MAX_BATCH, Store, Subscriptions};
+use crate::store::{Created, MAX_BATCH, Store, Subscriptions};
 use crate::wire::{self, NewCaller, respond};
 
 /// For how long a caller is registered.
@@ -141,6 +141,7 @@ impl Callers {
             sink: target.uri().to_string(),
             keys: vec![record],
             rate: None,
+            allowed: None,
             order: KeepOrder::None,
             on_sunset: OnSunset::Expire,
             upgrade: None,
@@ -149,7 +150,10 @@ impl Callers {
             created_at: now,
             lease_until,
         };
-        self.store.create(&id, terms).await?;
+        let made = self.store.create_within(self.most, None, &id, terms);
+        if made.await? == Created::Full {
+            return Err(self.full());
+        }
         Ok(wire::Caller {
             id: id.to_string(),
             lease_expires_at: lease_until,
@@ -182,11 +186,15 @@ impl Callers {
         if self.store.count(tenant).await? < self.most {
             return Ok(());
         }
+        Err(self.full())
+    }
+
+    fn full(&self) -> Error {
         let text = format!(
             "the tenant has {} callers, its maximum: retry when one has ended",
             self.most
         );
-        Err(refused(ErrorKind::Overloaded, text))
+        refused(ErrorKind::Overloaded, text)
     }
 
     /// The caller of an id, if there is one.

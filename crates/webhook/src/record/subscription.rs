@@ -47,6 +47,9 @@ pub struct Terms {
     /// How many a minute the sink takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// How many a minute the sink allowed when it was last asked; nothing that is asked for later exceeds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<u32>,
     /// Which order is kept.
     pub order: KeepOrder,
     /// What happens when the major is retired.
@@ -171,6 +174,16 @@ pub struct RecordError {
 }
 
 impl Terms {
+    /// Has no more sent than the sink allowed.
+    pub(crate) fn keep_allowed(&mut self) {
+        let Some(allowed) = self.allowed else {
+            return;
+        };
+        if self.rate.is_none_or(|rate| rate.per_minute > allowed) {
+            self.rate = Some(Rate::per_minute(allowed));
+        }
+    }
+
     /// The most events of one subscription.
     pub const MAX_EVENTS: usize = 100;
     /// The longest name of a tenant, in bytes.

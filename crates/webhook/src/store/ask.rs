@@ -63,6 +63,8 @@ pub enum Created {
     New(Box<Subscription>),
     /// The key was used before, and this was answered.
     Before(Box<Once>),
+    /// The tenant has as many as it may; nothing was made.
+    Full,
 }
 
 /// What became of a change.

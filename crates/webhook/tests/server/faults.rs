@@ -46,6 +46,16 @@ impl Store for Faulty {
         self.store.create_once(once, id, terms).await
     }
 
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        self.store.create_within(most, once, id, terms).await
+    }
+
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
         self.store.once(tenant, key, now).await
     }

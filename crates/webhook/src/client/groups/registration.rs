@@ -241,6 +241,7 @@ fn claim(asked: &Asked, now: Timestamp) -> Terms {
         sink: NOWHERE.to_owned(),
         keys: Vec::new(),
         rate: None,
+        allowed: None,
         order: KeepOrder::ByKey,
         on_sunset: OnSunset::Pause,
         upgrade: None,

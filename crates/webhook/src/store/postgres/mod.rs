@@ -169,6 +169,21 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        check::terms(&terms)?;
+        once.map_or(Ok(()), check::once)?;
+        self.write("create", async |on, sql| {
+            once::create_within(on, sql, most, once, id, terms).await
+        })
+        .await
+    }
+
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
         self.write("read", async |on, sql| {
             once::get(on, sql, tenant, key, now).await
@@ -177,9 +192,8 @@ impl Store for PostgresStore {
     }
 
     async fn count(&self, tenant: &str) -> Result<usize> {
-        subscriptions::count_of(&self.0.pool, &self.0.sql, tenant)
-            .await
-            .map_err(|error| error.into_error("count"))
+        let counted = subscriptions::count_of(&self.0.pool, &self.0.sql, tenant).await;
+        counted.map_err(|error| error.into_error("count"))
     }
 
     async fn generation(&self) -> Result<u64> {

@@ -128,6 +128,22 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        check::terms(&terms)?;
+        once.map_or(Ok(()), check::once)?;
+        let (once, id) = (once.cloned(), id.clone());
+        self.write("create", move |on| {
+            once::create_within(on, most, once.as_ref(), id, terms)
+        })
+        .await
+    }
+
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
         let (tenant, key) = (tenant.to_owned(), key.to_owned());
         self.read("read", move |on| once::get(on, &tenant, &key, now))
