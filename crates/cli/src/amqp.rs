@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use polywire::Shelf;
 
+use crate::fail;
 use crate::format::Format;
 
 #[derive(Args, Debug)]
@@ -107,6 +108,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => print::error(&error),
+        Err(error) => fail(&error),
     }
 }

@@ -1,5 +1,6 @@
 //! The `polywire` command: `polywire check` says what a configuration comes to, before anything is started; `polywire amqp`
-//! shows what RabbitMQ keeps aside, and puts it back or removes it.
+//! shows what RabbitMQ keeps aside, and puts it back or removes it; `polywire webhook` shows what a provider of webhooks keeps, and
+//! delivers it again, makes keys and tests sinks.
 //!
 //! It knows the transports that this build of Polywire has. A program that registers its own prints the same report
 //! from `Polywire::builder().transport(...).check()`.
@@ -8,7 +9,9 @@ mod amqp;
 mod check;
 mod format;
 mod text;
+mod webhook;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,11 +34,25 @@ enum Command {
     ///
     /// Exits with 0 when all was done, with 1 when something was not, with 2 when the command is called wrongly.
     Amqp(amqp::Arguments),
+    /// Shows subscriptions and deliveries of a provider of webhooks, delivers again, makes new keys, tests sinks.
+    ///
+    /// It works on the provider's store, beside the provider, which takes over what is changed within a second.
+    ///
+    /// Exits with 0 when all was done, with 1 when something was not, with 2 when the command is called wrongly.
+    Webhook(webhook::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Amqp(arguments) => amqp::run(&arguments),
+        Command::Webhook(arguments) => webhook::run(&arguments),
     }
+}
+
+/// Prints what kept everything from being done.
+fn fail(text: &str) -> ExitCode {
+    // There is nowhere else to say that it cannot be said.
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::FAILURE
 }

@@ -1,27 +1,21 @@
 //! `[transport.webhook]`: everything that HTTP's listener and client have, and what webhooks add to it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use polywire_core::config::{Section, redact_url_passwords};
-use polywire_core::{
-    Bounds, Capability, Error, ErrorKind, MessageId, Result, Support, Token, Trust,
-};
+use polywire_core::{Bounds, Capability, Error, ErrorKind, Result, Support, Token, Trust};
 use polywire_http::HttpConfig;
 
 use crate::guard::{Policy, PolicyError};
 use crate::schedule::{EndpointLimits, Rate, RetryPlan};
 use crate::seal::{Keyring, SealingKey};
 use crate::signature::Algorithm;
-use crate::store::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// The file of the sealing key where the configuration has none, beside what it seals.
-const KEY_FILE: &str = "sealing.key";
 
 /// The settings of a webhook transport, for either end or both.
 #[derive(Clone, Debug)]
@@ -68,15 +62,6 @@ pub enum StoreConfig {
     Directory(PathBuf),
     /// In a PostgreSQL database, for many.
     Postgres(String),
-}
-
-/// What one of the two stores of an end is for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Purpose {
-    /// Subscriptions and what is delivered to them.
-    Outbox,
-    /// What has arrived.
-    Inbox,
 }
 
 impl Default for WebhookConfig {
@@ -217,45 +202,6 @@ impl WebhookConfig {
             max_payload: self.http.max_payload,
         }
     }
-
-    /// What keys are encrypted with at rest.
-    ///
-    /// # Errors
-    /// `Config` when there is no key and none can be made.
-    pub(crate) fn keyring(&self) -> Result<Keyring> {
-        match (&self.keys, &self.store) {
-            (Some(keys), _) => Ok(keys.clone()),
-            (None, StoreConfig::Directory(directory)) => own_key(directory),
-            (None, StoreConfig::Postgres(_)) => Err(Error::new(
-                ErrorKind::Config,
-                "webhooks in PostgreSQL need sealing_keys = \"NAME:BASE64\", a name and 32 random bytes, the same for every process: keys of subscriptions are encrypted with it",
-            )),
-        }
-    }
-
-    /// Opens a store.
-    ///
-    /// # Errors
-    /// `Unavailable` when it cannot be, `Config` for a URL that is none.
-    pub(crate) async fn open(&self, purpose: Purpose) -> Result<Arc<dyn Store>> {
-        match &self.store {
-            StoreConfig::Directory(directory) => {
-                make_directory(directory)?;
-                let file = directory.join(match purpose {
-                    Purpose::Outbox => "outbox.db",
-                    Purpose::Inbox => "inbox.db",
-                });
-                Ok(Arc::new(SqliteStore::open(SqliteOptions::new(file)).await?))
-            }
-            StoreConfig::Postgres(url) => {
-                let options = PostgresOptions::new(url.as_str()).schema(match purpose {
-                    Purpose::Outbox => "polywire_webhook",
-                    Purpose::Inbox => "polywire_webhook_inbox",
-                });
-                Ok(Arc::new(PostgresStore::open(options).await?))
-            }
-        }
-    }
 }
 
 impl StoreConfig {
@@ -278,7 +224,7 @@ impl std::fmt::Debug for StoreConfig {
 }
 
 /// `NAME:BASE64, NAME:BASE64`: the first one seals, all open.
-fn sealing_keys(text: &str) -> Result<Keyring> {
+pub(crate) fn sealing_keys(text: &str) -> Result<Keyring> {
     let wrong = || {
         Error::new(
             ErrorKind::Config,
@@ -297,7 +243,7 @@ fn sealing_keys(text: &str) -> Result<Keyring> {
 fn read_sinks(section: &Section) -> Option<(Policy, Option<PathBuf>)> {
     let ca = section.path("ca");
     let plaintext = section.bool("plaintext").unwrap_or_default();
-    let ports: Option<Vec<u16>> = section.list("ports").map(|ports| {
+    let ports: Option<Vec<u16>> = section.list_with_numbers("ports").map(|ports| {
         let read = |text: &String| {
             let port = text.parse().ok();
             if port.is_none() {
@@ -342,52 +288,4 @@ fn algorithms(texts: &[String]) -> std::result::Result<Vec<Algorithm>, String> {
         return Err("is empty: expected \"v1\" (HMAC) or \"v1a\" (ed25519), or both".to_owned());
     }
     texts.iter().map(read).collect()
-}
-
-fn make_directory(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory).map_err(|error| {
-        Error::new(
-            ErrorKind::Config,
-            format!(
-                "store {} cannot be made: {error}; name a directory that this process may write to, or a postgres:// URL",
-                directory.display()
-            ),
-        )
-        .caused_by(error)
-    })
-}
-
-/// The key beside an embedded store, made where there is none: readable for the owner alone, as the store is.
-fn own_key(directory: &Path) -> Result<Keyring> {
-    make_directory(directory)?;
-    let path = directory.join(KEY_FILE);
-    let cannot = |error: std::io::Error| {
-        Error::new(
-            ErrorKind::Config,
-            format!(
-                "the sealing key {} cannot be used: {error}; give sealing_keys instead",
-                path.display()
-            ),
-        )
-        .caused_by(error)
-    };
-    if !path.exists() {
-        let key = format!("own:{}", STANDARD.encode(rand::random::<[u8; 32]>()));
-        // Whole under another name first: two processes that begin at once must not read half of it.
-        let draft = directory.join(format!("{KEY_FILE}.{}", MessageId::random()));
-        let mut options = std::fs::OpenOptions::new();
-        options.create_new(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&draft).map_err(cannot)?;
-        std::io::Write::write_all(&mut file, key.as_bytes()).map_err(cannot)?;
-        file.sync_all().map_err(cannot)?;
-        match std::fs::hard_link(&draft, &path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(cannot(error));
-            }
-            _ => std::fs::remove_file(&draft).map_err(cannot)?,
-        }
-    }
-    sealing_keys(&std::fs::read_to_string(&path).map_err(cannot)?)
 }

@@ -11,6 +11,7 @@
 //! - [`deliver`]: the worker that sends what is kept.
 //! - [`inbox`]: a durable queue of what has arrived, at either end.
 //! - [`seal`]: the keys of subscriptions at rest.
+//! - [`operate`]: what operators do beside a running provider.
 //!
 //! A delivery is rendered and frozen by [`Store::enqueue`](store::Store::enqueue), given to a worker by
 //! [`Store::lease`](store::Store::lease), admitted by its [`Endpoint`](schedule::Endpoint), signed, sent through a
@@ -31,6 +32,8 @@ mod extension;
 pub mod guard;
 pub mod inbox;
 mod node;
+pub mod operate;
+mod parts;
 mod provider;
 pub mod record;
 pub mod schedule;

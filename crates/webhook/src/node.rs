@@ -6,18 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
 use polywire_core::{Authenticator, Error, ErrorKind, Letters, Result};
-use polywire_http::{HttpTransport, TlsConfig};
+use polywire_http::HttpTransport;
 use tokio::sync::OnceCell;
 
 use crate::client::{Calls, GroupOptions, Groups, Hooks, Place};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Purpose, WebhookConfig};
-use crate::deliver::{DeliverOptions, SendLimits, Sender, SenderOptions};
+use crate::config::WebhookConfig;
 use crate::extension::Paths;
-use crate::guard::{GuardedConnector, SystemResolver};
 use crate::inbox::{Inbox, InboxOptions};
+use crate::parts::Purpose;
 use crate::provider::{Provider, ProviderParts};
-use crate::server::ServerOptions;
 use crate::store::Store;
 use crate::wire::arrived::Documents;
 
@@ -150,72 +148,20 @@ impl Node {
             inbox,
             kept: store,
             keyring: self.config.keyring()?,
-            sender: self.sender()?,
-            server: self.server_options(),
-            deliver: self.deliver_options(),
+            sender: self.config.sender(&self.clock)?,
+            server: self
+                .config
+                .server_options(self.authenticator.clone(), &self.clock),
+            deliver: self.config.deliver_options(&self.clock),
             origin,
         };
         let provider = Arc::new(Provider::start(parts).await?);
         Ok(self.provider.get_or_init(|| provider).clone())
     }
 
-    fn server_options(&self) -> ServerOptions {
-        let config = &self.config;
-        ServerOptions {
-            authenticator: self.authenticator.clone(),
-            tenant_claim: config.tenant_claim.clone(),
-            origin: config.origin.clone(),
-            max_subscriptions: config.max_subscriptions,
-            lease: config.lease,
-            consent_deadline: config.timeout,
-            recent: config.bounds.replay_messages,
-            recent_bytes: config.bounds.replay_bytes,
-            clock: self.clock.clone(),
-            ..ServerOptions::default()
-        }
-    }
-
-    fn deliver_options(&self) -> DeliverOptions {
-        let config = &self.config;
-        DeliverOptions {
-            endpoint: config.endpoint.clone(),
-            retries: config.retry.clone(),
-            send: SendLimits {
-                deadline: config.timeout,
-                ..SendLimits::default()
-            },
-            origin: Some(config.origin.clone()),
-            clock: self.clock.clone(),
-            ..DeliverOptions::default()
-        }
-    }
-
     /// The provider's end, if something was served.
     pub(crate) fn served(&self) -> Option<&Arc<Provider>> {
         self.provider.get()
-    }
-
-    fn sender(&self) -> Result<Sender> {
-        let config = &self.config;
-        let own: Vec<_> = config
-            .http
-            .listen
-            .into_iter()
-            .filter(|address| address.port() != 0)
-            .collect();
-        let policy = config.sinks.clone().own_addresses(&own);
-        let policy = policy.map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
-        let connector = GuardedConnector::new(policy, SystemResolver::new(), config.timeout);
-        let tls = TlsConfig {
-            ca: config.sinks_ca.clone(),
-            ..TlsConfig::default()
-        };
-        let options = SenderOptions {
-            tls: Some(tls.client()?),
-            clock: self.clock.clone(),
-            ..SenderOptions::default()
-        };
-        Sender::new(connector, options)
     }
 
     /// What was set aside of what has arrived.

@@ -85,6 +85,35 @@ ca = \"ca.pem\"
 }
 
 #[test]
+fn ports_are_numbers_or_texts() {
+    let ports = |written: &str| {
+        let text =
+            format!("[transport.webhook]\nlisten = \"127.0.0.1:0\"\nsinks.ports = {written}\n");
+        let (config, mistakes) = read(&text);
+        assert_eq!(mistakes, [""; 0], "{written}");
+        format!("{:?}", config.unwrap().sinks)
+    };
+    let both = ports("[443, 8443]");
+    assert!(both.contains("8443"), "{both}");
+    for written in ["[\"443\", \"8443\"]", "[\"443\", 8443]"] {
+        assert_eq!(ports(written), both, "{written}");
+    }
+    let one = ports("8443");
+    assert_eq!(ports("\"8443\""), one);
+    assert_ne!(one, both);
+    for (written, expected) in [
+        ("[443, 70000]", "has \"70000\": expected port numbers"),
+        ("-1", "has \"-1\": expected port numbers"),
+        ("[443, true]", "item 2 of \"ports\""),
+        ("true", "a whole number, a string, or an array of these"),
+    ] {
+        let (_, mistakes) = read(&format!("[transport.webhook]\nsinks.ports = {written}\n"));
+        assert_eq!(mistakes.len(), 1, "{written}: {mistakes:?}");
+        assert!(mistakes[0].contains(expected), "{written}: {}", mistakes[0]);
+    }
+}
+
+#[test]
 fn every_mistake_says_what_is_valid() {
     for (line, expected) in [
         ("public_url = \"hooks\"", "\"hooks\""),

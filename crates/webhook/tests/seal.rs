@@ -134,6 +134,7 @@ fn subscription(id: SubscriptionId, keys: Vec<KeyRecord>) -> Subscription {
             sink: "https://hooks.example.com/".into(),
             keys,
             rate: None,
+            allowed: None,
             order: KeepOrder::None,
             on_sunset: OnSunset::Pause,
             upgrade: None,

@@ -1,7 +1,6 @@
 //! Letters, and what became of them, for people and for programs.
 
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::act::Verb;
-use crate::format::{self, Format};
+use crate::format::{self, Format, printed};
 use crate::text;
 
 /// What became of the letters that were acted on.
@@ -141,19 +140,4 @@ pub(super) fn outcome(
         printed(writeln!(io::stderr(), "{id}: {error}"))?;
     }
     printed(writeln!(io::stdout(), "{verb} {}", outcome.done.len()))
-}
-
-/// Prints what kept everything from being done.
-pub(super) fn error(text: &str) -> ExitCode {
-    // There is nowhere else to say that it cannot be said.
-    let _ = writeln!(io::stderr(), "{text}");
-    ExitCode::FAILURE
-}
-
-/// Whoever closed the pipe has read enough.
-fn printed(result: io::Result<()>) -> Result<(), String> {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
-    }
 }

@@ -218,7 +218,16 @@ impl Section {
     /// As [`Section::list`], with another separator for strings from the environment: a list of version ranges is
     /// separated by `;`, because a comma is part of a range.
     pub fn list_separated_by(&self, key: &str, separator: char) -> Option<Vec<String>> {
-        let expected = "a string or an array of strings";
+        self.listed(key, separator, Kinds::Strings)
+    }
+
+    /// As [`Section::list`], of which each may also be written as a whole number: ports, for example.
+    pub fn list_with_numbers(&self, key: &str) -> Option<Vec<String>> {
+        self.listed(key, ',', Kinds::NumbersToo)
+    }
+
+    fn listed(&self, key: &str, separator: char, kinds: Kinds) -> Option<Vec<String>> {
+        let expected = kinds.many();
         let node = self.ask(key, Kind::Typed, || expected.to_owned())?;
         let is_array = |text: &str| text.trim_start().starts_with('[');
         let parsed = match (&node.value, &node.origin) {
@@ -241,7 +250,8 @@ impl Section {
                 Some(items.map(str::to_owned).collect())
             }
             Value::Text(text) => Some(vec![text.clone()]),
-            Value::Array(items) => self.items(key, items),
+            Value::Integer(text, _) if kinds == Kinds::NumbersToo => Some(vec![text.clone()]),
+            Value::Array(items) => self.items(key, items, kinds),
             _ => {
                 self.wrong(key, node, expected, None);
                 None
@@ -249,21 +259,29 @@ impl Section {
         }
     }
 
-    /// The strings of an array; every item that is none is reported at its own place.
-    fn items(&self, key: &str, items: &[Node]) -> Option<Vec<String>> {
+    /// The strings of an array; every item that is none is reported at its own place. `kinds` says what else will do.
+    fn items(&self, key: &str, items: &[Node], kinds: Kinds) -> Option<Vec<String>> {
         let mut texts = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            if let Value::Text(text) = &item.value {
-                texts.push(text.clone());
-                continue;
+            match &item.value {
+                Value::Text(text) => {
+                    texts.push(text.clone());
+                    continue;
+                }
+                Value::Integer(text, _) if kinds == Kinds::NumbersToo => {
+                    texts.push(text.clone());
+                    continue;
+                }
+                _ => {}
             }
             let hide = self.is_hidden(key, item);
             let message = format!(
-                "item {} of {} {} is {}: expected a string",
+                "item {} of {} {} is {}: expected {}",
                 index + 1,
                 quoted(key),
                 within(&self.path),
-                item.describe(hide)
+                item.describe(hide),
+                kinds.one()
             );
             self.shared.mistakes.push(
                 Mistake::at(&self.shared.file, &item.origin, message)
@@ -311,6 +329,29 @@ impl Section {
             self.wrong(key, &node, &format!("{expected}{hint}"), None);
         }
         value
+    }
+}
+
+/// What the items of a list may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kinds {
+    Strings,
+    NumbersToo,
+}
+
+impl Kinds {
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Strings => "a string",
+            Self::NumbersToo => "a whole number or a string",
+        }
+    }
+
+    const fn many(self) -> &'static str {
+        match self {
+            Self::Strings => "a string or an array of strings",
+            Self::NumbersToo => "a whole number, a string, or an array of these",
+        }
     }
 }
 

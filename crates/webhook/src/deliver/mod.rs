@@ -27,3 +27,4 @@ pub use notice::{Notice, NoticeCode, Notices};
 pub use options::DeliverOptions;
 pub use sender::{SendLimits, Sender, SenderOptions, Sent};
 pub use signers::Signers;
+pub(crate) use worker::probe;

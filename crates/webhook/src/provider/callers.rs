@@ -16,10 +16,10 @@ use crate::clock::{Clock, later};
 use crate::consent::{Questions, SignedChallenge};
 use crate::deliver::{SendLimits, Sender};
 use crate::guard::Target;
-use crate::record::{KeyRecord, Subscription, SubscriptionId, Terms};
+use crate::record::{KeyRecord, OnSunset, Subscription, SubscriptionId, Terms};
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Signer, SigningKey, Verifier};
-use crate::store::{MAX_BATCH, Store, Subscriptions};
+use crate::store::{Created, MAX_BATCH, Store, Subscriptions};
 use crate::wire::{self, NewCaller, respond};
 
 /// For how long a caller is registered.
@@ -29,7 +29,7 @@ const READY: usize = 10_000;
 /// For how long one is believed to be still there before the store is asked again.
 const FRESH: Duration = Duration::from_secs(60);
 /// Whose callers are: apart from the tenant's subscriptions, which it lists.
-const TENANT: &str = "caller/";
+pub(crate) const TENANT: &str = "caller/";
 /// The name of a caller's only key.
 const KEY: &str = "k1";
 
@@ -121,10 +121,14 @@ impl Callers {
         let terms = Terms {
             version: newest,
             keys: vec![record],
+            on_sunset: OnSunset::Expire,
             lease_until,
             ..Terms::local(tenant, requested, target.uri().to_string(), now)
         };
-        self.store.create(&id, terms).await?;
+        let made = self.store.create_within(self.most, None, &id, terms);
+        if made.await? == Created::Full {
+            return Err(self.full());
+        }
         Ok(wire::Caller {
             id: id.to_string(),
             lease_expires_at: lease_until,
@@ -182,11 +186,15 @@ impl Callers {
         if self.store.count(tenant).await? < self.most {
             return Ok(());
         }
+        Err(self.full())
+    }
+
+    fn full(&self) -> Error {
         let text = format!(
             "the tenant has {} callers, its maximum: retry when one has ended",
             self.most
         );
-        Err(refused(ErrorKind::Overloaded, text))
+        refused(ErrorKind::Overloaded, text)
     }
 
     /// The caller of an id, if there is one.

@@ -24,6 +24,7 @@ use crate::server::{Publisher, Server, ServerOptions};
 use crate::store::Store;
 use crate::wire::{CALLERS_PATH, REQUESTS_PATH};
 use callers::Callers;
+pub(crate) use callers::TENANT as CALLERS;
 use commands::Commands;
 use notices::{Log, Subscribed};
 use requests::Requests;

@@ -47,6 +47,9 @@ pub struct Terms {
     /// How many a minute the sink takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// How many a minute the sink allowed when it was last asked; nothing that is asked for later exceeds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<u32>,
     /// Which order is kept.
     pub order: KeepOrder,
     /// What happens when the major is retired.
@@ -171,6 +174,13 @@ pub struct RecordError {
 }
 
 impl Terms {
+    /// The most events of one subscription.
+    pub const MAX_EVENTS: usize = 100;
+    /// The longest name of a tenant, in bytes.
+    pub const MAX_TENANT: usize = 256;
+    /// The longest sink, in bytes.
+    pub const MAX_SINK: usize = crate::guard::Target::MAX_BYTES * 3;
+
     /// Those of a record that no subscriber asked for, which lasts until it is removed: a queue, a registration, a caller.
     pub(crate) fn local(
         tenant: String,
@@ -189,6 +199,7 @@ impl Terms {
             sink,
             keys: Vec::new(),
             rate: None,
+            allowed: None,
             order: KeepOrder::ByKey,
             on_sunset: OnSunset::Pause,
             upgrade: None,
@@ -199,12 +210,15 @@ impl Terms {
         }
     }
 
-    /// The most events of one subscription.
-    pub const MAX_EVENTS: usize = 100;
-    /// The longest name of a tenant, in bytes.
-    pub const MAX_TENANT: usize = 256;
-    /// The longest sink, in bytes.
-    pub const MAX_SINK: usize = crate::guard::Target::MAX_BYTES * 3;
+    /// Has no more sent than the sink allowed.
+    pub(crate) fn keep_allowed(&mut self) {
+        let Some(allowed) = self.allowed else {
+            return;
+        };
+        if self.rate.is_none_or(|rate| rate.per_minute > allowed) {
+            self.rate = Some(Rate::per_minute(allowed));
+        }
+    }
 
     /// The contract.
     #[must_use]

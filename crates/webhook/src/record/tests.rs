@@ -77,6 +77,7 @@ fn terms() -> Terms {
             retires_at: Some("2026-11-24T06:00:00Z".parse().unwrap()),
         }],
         rate: None,
+        allowed: None,
         order: KeepOrder::None,
         on_sunset: OnSunset::Pause,
         upgrade: Some(Upgrade {

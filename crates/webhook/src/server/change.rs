@@ -35,6 +35,8 @@ impl Server {
                 }
                 if let Some(per_minute) = change.rate_per_minute {
                     terms.rate = per_minute.map(rate).transpose()?;
+                    // More than its sink allowed is for the sink to say.
+                    terms.keep_allowed();
                 }
                 terms.float = change.float.unwrap_or(terms.float);
                 terms.order = change.order.unwrap_or(terms.order);

@@ -34,15 +34,10 @@ impl Server {
         {
             return inner.again(&before, digest);
         }
-        let most = inner.options.max_subscriptions;
-        if inner.store.count(&asked.tenant).await? >= most {
-            let text = format!("the tenant has {most} subscriptions, its maximum: end one first");
-            return Err(Error::new(ErrorKind::Overloaded, text).into());
-        }
         let id = SubscriptionId::random();
         let (terms, secrets) = inner.terms(asked, &id, ask)?;
-        let created = match key {
-            None => inner.store.create(&id, terms).await?,
+        let once = match key {
+            None => None,
             Some(key) => {
                 let draft = Subscription {
                     id: id.clone(),
@@ -50,11 +45,21 @@ impl Server {
                     terms: terms.clone(),
                     standing: crate::schedule::Standing::default(),
                 };
-                let once = inner.once(asked, key, digest, &draft, &secrets)?;
-                match inner.store.create_once(&once, &id, terms).await? {
-                    Created::New(created) => *created,
-                    Created::Before(before) => return inner.again(&before, digest),
-                }
+                Some(inner.once(asked, key, digest, &draft, &secrets)?)
+            }
+        };
+        let most = inner.options.max_subscriptions;
+        let created = inner
+            .store
+            .create_within(most, once.as_ref(), &id, terms)
+            .await?;
+        let created = match created {
+            Created::New(created) => *created,
+            Created::Before(before) => return inner.again(&before, digest),
+            Created::Full => {
+                let text =
+                    format!("the tenant has {most} subscriptions, its maximum: end one first");
+                return Err(Error::new(ErrorKind::Overloaded, text).into());
             }
         };
         inner.book.put(&created);
@@ -104,6 +109,7 @@ impl Inner {
             sink: target.uri().to_string(),
             keys,
             rate: ask.rate_per_minute.map(rate).transpose()?,
+            allowed: None,
             order: ask.order,
             on_sunset: ask.on_sunset,
             upgrade: None,

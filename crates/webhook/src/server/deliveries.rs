@@ -1,26 +1,20 @@
 //! What was rendered for a subscription: fetched, acknowledged, delivered again.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::StatusCode;
-use polywire_core::cloudevent::{CloudEvent, MEDIA_TYPE};
-use polywire_core::contract::Name;
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Server;
+use super::ping::ping;
 use super::read::limit;
 use super::reply::{Answered, Refusal, json};
 use super::route::Asked;
-use crate::record::{
-    Body, Delivery, DeliveryState, NewDelivery, State, Subscription, SubscriptionId,
-};
+use crate::record::{Delivery, DeliveryState, State, Subscription, SubscriptionId};
 use crate::store::{Enqueued, MAX_BATCH, Page, Replay, Which};
 use crate::wire::{
     Acknowledge, Acknowledged, DeliveriesDocument, DeliveryDocument, ReplayAsk, ReplayedDocument,
-    TEST, TestedDocument,
+    TestedDocument,
 };
 
 /// How many deliveries one request replays at most.
@@ -190,36 +184,6 @@ impl Server {
         self.inner().lifetime(&mut reply, own);
         Ok(reply)
     }
-}
-
-/// An event that says nothing, through the same queue as any other.
-fn ping(subscription: &Subscription, now: jiff::Timestamp) -> Answered<NewDelivery> {
-    let webhook_id = format!("test_{:032x}", rand::rng().random::<u128>());
-    let terms = &subscription.terms;
-    let event = CloudEvent {
-        specversion: "1.0".to_owned(),
-        id: webhook_id.clone(),
-        source: format!("/{}", terms.contract()),
-        kind: TEST.to_owned(),
-        time: Some(now.to_string()),
-        contractversion: Some(terms.version.clone()),
-        attempt: 1,
-        ..CloudEvent::default()
-    };
-    Ok(NewDelivery {
-        subscription: subscription.id.clone(),
-        message_id: webhook_id.clone(),
-        webhook_id,
-        interaction: Name::from_static("subscription.test"),
-        version: terms.version.clone(),
-        key: None,
-        headers: vec![
-            ("content-type".to_owned(), MEDIA_TYPE.to_owned()),
-            ("contract-version".to_owned(), terms.version.to_string()),
-        ],
-        body: Body::Whole(event.to_json()?.into()),
-        delay: Duration::ZERO,
-    })
 }
 
 fn state(text: &str) -> Answered<DeliveryState> {

@@ -29,12 +29,22 @@ impl Server {
 
     pub(super) async fn pause(&self, asked: &Asked, id: &SubscriptionId) -> Answered {
         let revision = asked.if_match()?;
+        let reason = if asked.operator {
+            PauseReason::Operator
+        } else {
+            PauseReason::Subscriber
+        };
         let paused = self
             .alter(asked, id, revision, |_, terms| match terms.state {
                 State::Active | State::VersionMismatch => {
-                    terms.state = State::Paused {
-                        reason: PauseReason::Subscriber,
-                    };
+                    terms.state = State::Paused { reason };
+                    Ok(())
+                }
+                // Then not even the subscriber resumes it.
+                State::Paused {
+                    reason: PauseReason::Subscriber,
+                } => {
+                    terms.state = State::Paused { reason };
                     Ok(())
                 }
                 State::Paused { .. } => Ok(()),
@@ -68,6 +78,11 @@ impl Server {
                     State::Disabled { why: Stop::Gone } => {
                         propose(terms, now).resume = true;
                         asks = true;
+                    }
+                    State::Paused {
+                        reason: PauseReason::Operator,
+                    } if asked.operator => {
+                        terms.state = State::Active;
                     }
                     State::Paused {
                         reason: PauseReason::VersionRetired,

@@ -20,7 +20,9 @@ mod deliveries;
 mod document;
 mod lifecycle;
 mod notice;
+mod operate;
 mod options;
+mod ping;
 mod publish;
 mod read;
 mod reply;
@@ -43,7 +45,9 @@ use polywire_core::{Result, Service};
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use notice::{Notice, NoticeCode, Notices};
+pub(crate) use operate::{Asks, absent};
 pub use options::ServerOptions;
+pub(crate) use ping::ping;
 pub use publish::Publisher;
 
 use crate::deliver::Sender;
@@ -85,24 +89,38 @@ impl Server {
         sender: Sender,
         options: ServerOptions,
     ) -> Result<Self> {
+        let server = Self::beside(store, keys, sender, options)?;
+        let inner = server.inner();
+        inner.book.refresh(&*inner.store).await?;
+        // They end with the server.
+        let _ = server.spawn(publish::keep_up(inner.clone()));
+        let _ = server.spawn(upkeep::keep_up(inner.clone()));
+        Ok(server)
+    }
+
+    /// A server that does only what it is asked to, beside one that is started elsewhere on the same store.
+    ///
+    /// # Errors
+    /// `Config` when an option is out of its bounds.
+    pub(crate) fn beside(
+        store: Arc<dyn Store>,
+        keys: Keyring,
+        sender: Sender,
+        options: ServerOptions,
+    ) -> Result<Self> {
         options.check()?;
-        let book = Book::new(options.recent, options.recent_bytes);
-        book.refresh(&*store).await?;
         let inner = Arc::new(Inner {
+            book: Book::new(options.recent, options.recent_bytes),
             store,
             keys,
             sender,
             options,
             services: RwLock::default(),
-            book,
             consents: Consents::default(),
         });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(publish::keep_up(inner.clone()));
-        tasks.spawn(upkeep::keep_up(inner.clone()));
         Ok(Self(Arc::new(Handle {
             inner,
-            tasks: Mutex::new(Some(tasks)),
+            tasks: Mutex::new(Some(JoinSet::new())),
         })))
     }
 

@@ -71,6 +71,11 @@ impl Refusal {
         }
     }
 
+    /// What it says, for whoever does not ask by HTTP.
+    pub(super) fn into_error(self) -> Error {
+        self.error
+    }
+
     pub(super) fn into_reply(self) -> Reply {
         let status = self.status.unwrap_or_else(|| respond::status(&self.error));
         let mut reply = respond::problem_as(status, &self.error);

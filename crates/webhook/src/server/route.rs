@@ -25,6 +25,8 @@ pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     pub(super) query: String,
     pub(super) body: Bytes,
+    /// Whether an operator of this provider asks, for the tenant.
+    pub(super) operator: bool,
     /// Of the token, to admit what the service's own authenticator decides on.
     pub(super) token: Option<polywire_core::Token>,
 }
@@ -54,6 +56,7 @@ impl Server {
             query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             body,
+            operator: false,
             token,
         };
         let parts: Vec<&str> = path.split('/').skip(1).collect();

@@ -63,6 +63,8 @@ pub enum Created {
     New(Box<Subscription>),
     /// The key was used before, and this was answered.
     Before(Box<Once>),
+    /// The tenant has as many as it may; nothing was made.
+    Full,
 }
 
 /// What became of a change.
@@ -188,6 +190,10 @@ pub struct Replay {
     pub which: Which,
     /// Only those in one of these states; [`DeliveryState::Done`] delivers again what the sink has accepted.
     pub states: Vec<DeliveryState>,
+    /// Only those enqueued before this.
+    pub before: Option<Timestamp>,
+    /// Counts what would be queued, and changes nothing.
+    pub dry: bool,
     /// Only those after this one, which an earlier answer named.
     pub after: Option<DeliveryId>,
     /// How many at most, from 1 to [`MAX_BATCH`].
@@ -224,6 +230,8 @@ impl Replay {
         Self {
             which,
             states: vec![DeliveryState::Dead, DeliveryState::Parked],
+            before: None,
+            dry: false,
             after: None,
             limit: MAX_BATCH,
         }

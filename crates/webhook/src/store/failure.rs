@@ -27,6 +27,24 @@ pub(super) fn too_new(found: i64, known: usize) -> Error {
     )
 }
 
+/// The store was made by an earlier version of this library, and is only to be used as it is.
+pub(super) fn too_old(found: i64, known: usize) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "the webhook store has schema {found}, and this version works with {known}: use the version that made it, or start the provider with this one first"
+        ),
+    )
+}
+
+/// There is no store.
+pub(super) fn absent() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "there is no webhook store in this database: no provider has run with it",
+    )
+}
+
 /// The store answered less than it was asked.
 pub(super) fn unanswered() -> Error {
     Error::new(

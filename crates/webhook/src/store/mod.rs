@@ -59,6 +59,19 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// As [`create`](Self::create), and `TooLarge` for a key that is empty or longer than [`Once::MAX_KEY`].
     async fn create_once(&self, once: &Once, id: &SubscriptionId, terms: Terms) -> Result<Created>;
 
+    /// As [`create_once`](Self::create_once) where there is a key, else as [`create`](Self::create), unless the tenant has `most`
+    /// subscriptions already: of several at once no more are made than there is room for.
+    ///
+    /// # Errors
+    /// As [`create_once`](Self::create_once).
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created>;
+
     /// What was answered to a key of a tenant, if that has not run out by `now`.
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>>;
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::sink::Manners;
 use crate::world::{DAY, World, at, patch, post, sqlite, start};
 
 pub(crate) async fn lets_one_of_two_updates_win(world: &World) {
@@ -204,5 +205,40 @@ async fn pauses_end_when_it_is_resumed() {
             "{verb}"
         );
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn no_rate_exceeds_what_the_sink_allowed() {
+    let world = sqlite().await;
+    world.sink.behave(Manners {
+        rate: Some("300"),
+        ..Manners::default()
+    });
+    let created = world.subscribe(|_| {}).await;
+    assert_eq!(created["rate_per_minute"], 300);
+    let id = created["id"].clone();
+    let change = async |body: serde_json::Value| {
+        let asked = patch(&at(&id)).header("if-match", "*").wait().body(&body);
+        let told = world.ask(asked).await;
+        assert_eq!(told.status, 200, "{}", told.json);
+        told.json["rate_per_minute"].clone()
+    };
+    for (asked, held) in [
+        (json!(600), 300),
+        (json!(null), 300),
+        (json!(100), 100),
+        (json!(300), 300),
+    ] {
+        assert_eq!(
+            change(json!({ "rate_per_minute": asked })).await,
+            held,
+            "{asked}"
+        );
+    }
+    // Another sink says for itself.
+    world.sink.behave(Manners::default());
+    change(json!({ "sink": format!("{}/other", world.sink.url) })).await;
+    assert_eq!(change(json!({ "rate_per_minute": 600 })).await, 600);
     world.close().await;
 }

@@ -140,6 +140,23 @@ async fn where_a_sink_leads_is_never_said() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_no_more_by_asking_at_once() {
+    let world = sqlite().await;
+    let options = polywire_webhook::server::ServerOptions {
+        max_subscriptions: 3,
+        ..world.options()
+    };
+    let server = world.again(options).await;
+    let asked = (0..12).map(|_| post("").body(&wish(&world.sink.url)).of(&server));
+    let told = futures_util::future::join_all(asked).await;
+    let mut told: Vec<u16> = told.iter().map(|told| told.status).collect();
+    told.sort_unstable();
+    assert_eq!(told[..3], [201; 3]);
+    assert_eq!(told[3..], [429; 9]);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_tenant_has_so_many_and_proves_who_it_is() {
     let world = sqlite().await;
     let options = polywire_webhook::server::ServerOptions {

@@ -42,6 +42,7 @@ macro_rules! over {
                 once {
                     creates_one_for_a_key_and_keeps_its_answer
                     lets_one_of_many_at_once_create
+                    makes_no_more_at_once_than_there_is_room_for
                     forgets_after_its_time
                 }
                 acknowledging {

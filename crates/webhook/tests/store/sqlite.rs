@@ -69,6 +69,44 @@ async fn what_is_no_file_of_ours_is_refused() {
     );
 }
 
+#[tokio::test]
+async fn one_that_must_be_there_is_neither_made_nor_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("webhooks.db");
+    let existing = || SqliteStore::open(SqliteOptions::new(&path).existing());
+    let error = existing().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(!path.exists());
+
+    let running = SqliteStore::open(SqliteOptions::new(&path)).await.unwrap();
+    let id = SubscriptionId::random();
+    running.create(&id, terms("acme", "orders")).await.unwrap();
+    let beside = existing().await.unwrap();
+    assert!(beside.subscription(&id).await.unwrap().is_some());
+    assert!(beside.remove(&id).await.unwrap());
+    assert!(running.subscription(&id).await.unwrap().is_none());
+    beside.close().await;
+    running.close().await;
+
+    for (version, expected) in [
+        (
+            1,
+            "the webhook store has schema 1, and this version works with 2: ",
+        ),
+        (
+            99,
+            "the webhook store has schema 99: this version knows up to 2; ",
+        ),
+    ] {
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        drop(other);
+        let error = existing().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_is_its_owners_alone() {

@@ -157,6 +157,7 @@ pub(crate) fn terms(tenant: &str, contract: &str) -> Terms {
         sink: "https://hooks.example.com/".into(),
         keys: Vec::new(),
         rate: None,
+        allowed: None,
         order: KeepOrder::ByKey,
         on_sunset: OnSunset::Pause,
         upgrade: None,

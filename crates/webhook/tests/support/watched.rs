@@ -68,6 +68,16 @@ impl<B: Between> Store for Watched<B> {
         self.store.create_once(once, id, terms).await
     }
 
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        self.store.create_within(most, once, id, terms).await
+    }
+
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
         self.store.once(tenant, key, now).await
     }

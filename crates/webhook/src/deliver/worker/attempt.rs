@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::request;
 use super::route::{Route, Way};
 use crate::clock::Clock;
-use crate::deliver::{SendLimits, Sender};
-use crate::record::Leased;
+use crate::deliver::{DeliverOptions, SendLimits, Sender, Signers};
+use crate::record::{Delivery, Leased, Subscription};
 use crate::schedule::{Answer, Failure};
 
 /// What an attempt was, and what came of it.
@@ -32,7 +32,7 @@ pub(super) async fn attempt(
     clock: Arc<dyn Clock>,
 ) -> Attempted {
     let at = clock.now();
-    let (answer, took) = match send(&leased, &route, &sender, limits, at).await {
+    let (answer, took) = match send(&leased.delivery, &route, &sender, limits, at).await {
         Ok(sent) => sent,
         Err(failure) => (Answer::Failed(failure), Duration::ZERO),
     };
@@ -45,8 +45,31 @@ pub(super) async fn attempt(
     }
 }
 
+/// What came of one attempt outside of the queue.
+#[derive(Debug)]
+pub(crate) struct Probed {
+    pub(crate) at: Timestamp,
+    pub(crate) took: Duration,
+    pub(crate) answer: Answer,
+}
+
+/// Sends a delivery once to a subscription as the worker would, whatever its state is; nothing is settled.
+pub(crate) async fn probe(
+    delivery: &Delivery,
+    subscription: &Subscription,
+    sender: &Sender,
+    signers: &dyn Signers,
+    options: &DeliverOptions,
+) -> Probed {
+    let at = options.clock.now();
+    let route = Route::new(subscription, sender, signers, options, at);
+    let sent = send(delivery, &route, sender, options.send, at).await;
+    let (answer, took) = sent.unwrap_or_else(|failure| (Answer::Failed(failure), Duration::ZERO));
+    Probed { at, took, answer }
+}
+
 async fn send(
-    leased: &Leased,
+    delivery: &Delivery,
     route: &Route,
     sender: &Sender,
     limits: SendLimits,
@@ -57,7 +80,6 @@ async fn send(
         Way::Blocked(failure) => return Err(*failure),
         Way::Later => return Err(Failure::Unsendable),
     };
-    let delivery = &leased.delivery;
     let body = delivery.body.clone().ok_or(Failure::Unsendable)?;
     let signed = signer.sign(&delivery.webhook_id, at, &body);
     let signed = signed.map_err(|_| Failure::Unsendable)?;

@@ -32,6 +32,7 @@ use crate::clock::until;
 use crate::record::SubscriptionId;
 use crate::store::{Store, Wakes};
 use attempt::Attempted;
+pub(crate) use attempt::probe;
 use beat::Beating;
 use endpoints::Told;
 use hands::Hands;

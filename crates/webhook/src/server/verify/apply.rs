@@ -8,7 +8,7 @@ use polywire_core::{Error, Result};
 
 use crate::clock::later;
 use crate::record::{PauseReason, Phase, Proposed, State, Subscription, Terms, Upgrade};
-use crate::schedule::{Rate, Standing};
+use crate::schedule::Standing;
 use crate::server::rewrite::Rewritten;
 use crate::server::{Inner, NoticeCode};
 use crate::signature::Signer;
@@ -95,14 +95,8 @@ impl Inner {
                 if terms.state == State::Pending {
                     terms.state = State::Active;
                 }
-                if let Some(allowed) = allowed {
-                    let asked = terms
-                        .rate
-                        .map_or(allowed, |rate| rate.per_minute.min(allowed));
-                    if terms.rate.is_none_or(|rate| rate.per_minute != asked) {
-                        terms.rate = Some(Rate::per_minute(asked));
-                    }
-                }
+                terms.allowed = allowed;
+                terms.keep_allowed();
                 Ok(true)
             })
             .await?;

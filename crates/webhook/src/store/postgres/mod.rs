@@ -75,16 +75,20 @@ struct Inner {
 }
 
 impl PostgresStore {
-    /// Connects, and brings the tables to this version.
+    /// Connects, and brings the tables to this version unless only [existing](PostgresOptions::existing) ones are to be used.
     ///
     /// # Errors
     /// `Config` when the URL or the name of the schema is none, the credentials are refused or the tables were made by a later
-    /// version, `Unavailable` when the server cannot be reached.
+    /// version or, where they are to be used as they are, by an earlier one, `Unavailable` when the server cannot be reached.
     pub async fn open(options: PostgresOptions) -> Result<Self> {
+        let existing = options.existing;
         let (pool, sql, now) = options.connect()?;
-        schema::migrate(&pool, &sql)
-            .await
-            .map_err(|error| error.into_error("open"))?;
+        let ready = if existing {
+            schema::check(&pool, &sql).await
+        } else {
+            schema::migrate(&pool, &sql).await
+        };
+        ready.map_err(|error| error.into_error("open"))?;
         let waker = Waker::new();
         Ok(Self(Arc::new(Inner {
             listening: Listening::start(pool.clone(), sql.channel().to_owned(), waker.clone()),
@@ -165,6 +169,21 @@ impl Store for PostgresStore {
         .await
     }
 
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        check::terms(&terms)?;
+        once.map_or(Ok(()), check::once)?;
+        self.write("create", async |on, sql| {
+            once::create_within(on, sql, most, once, id, terms).await
+        })
+        .await
+    }
+
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {
         self.write("read", async |on, sql| {
             once::get(on, sql, tenant, key, now).await
@@ -173,9 +192,8 @@ impl Store for PostgresStore {
     }
 
     async fn count(&self, tenant: &str) -> Result<usize> {
-        subscriptions::count_of(&self.0.pool, &self.0.sql, tenant)
-            .await
-            .map_err(|error| error.into_error("count"))
+        let counted = subscriptions::count_of(&self.0.pool, &self.0.sql, tenant).await;
+        counted.map_err(|error| error.into_error("count"))
     }
 
     async fn generation(&self) -> Result<u64> {

@@ -56,6 +56,36 @@ pub(super) async fn create(
     Ok(Created::New(Box::new(subscription)))
 }
 
+/// One at a time makes subscriptions of a tenant, so that nobody comes between counting and making.
+pub(super) async fn create_within(
+    on: &mut PgConnection,
+    sql: &Sql,
+    most: usize,
+    once: Option<&Once>,
+    id: &SubscriptionId,
+    terms: Terms,
+) -> Result<Created, Failed> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(sql.lock_of(&terms.tenant))
+        .execute(&mut *on)
+        .await?;
+    if let Some(once) = once
+        && let Some(before) = get(on, sql, &once.tenant, &once.key, once.at).await?
+    {
+        return Ok(Created::Before(Box::new(before)));
+    }
+    if subscriptions::count_of(&mut *on, sql, &terms.tenant).await? >= most {
+        return Ok(Created::Full);
+    }
+    match once {
+        Some(once) => create(on, sql, once, id, terms).await,
+        None => {
+            let subscription = subscriptions::create(on, sql, id, terms).await?;
+            Ok(Created::New(Box::new(subscription)))
+        }
+    }
+}
+
 pub(super) async fn get(
     on: &mut PgConnection,
     sql: &Sql,

@@ -20,6 +20,7 @@ pub struct PostgresOptions {
     schema: String,
     connections: u32,
     patience: Duration,
+    pub(super) existing: bool,
     clock: Option<Arc<dyn Clock>>,
 }
 
@@ -32,6 +33,7 @@ impl PostgresOptions {
             schema: DEFAULT.to_owned(),
             connections: 8,
             patience: Duration::from_secs(10),
+            existing: false,
             clock: None,
         }
     }
@@ -43,6 +45,13 @@ impl PostgresOptions {
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
+        self
+    }
+
+    /// The same for tables that must be there and of this version: nothing is made, and nothing brought to another version.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
         self
     }
 

@@ -1,9 +1,12 @@
 //! The tables, in a schema of their own, and how older ones become new.
 
+use std::cmp::Ordering;
+
 use sqlx::{Executor, PgPool};
 
 use super::{Failed, Sql};
-use crate::store::failure::too_new;
+use crate::store::failure::{absent, too_new, too_old};
+use crate::store::plan::count;
 
 /// Each brings the tables from one version to the next. What is here never changes; what is new is added.
 const MIGRATIONS: &[&str] = &["
@@ -98,6 +101,27 @@ const MIGRATIONS: &[&str] = &["
     create trigger next_generation after insert or delete or update of terms on polywire_webhook.subscription
         for each statement execute function polywire_webhook.next_generation();
 "];
+
+/// Whether the tables are there and of the version of this library.
+pub(super) async fn check(pool: &PgPool, sql: &Sql) -> Result<(), Failed> {
+    let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(sql.put("polywire_webhook.version"))
+        .fetch_one(pool)
+        .await?;
+    if !there {
+        return Err(absent().into());
+    }
+    let found: Option<i32> =
+        sqlx::query_scalar(&sql.of("select max(number) from polywire_webhook.version"))
+            .fetch_one(pool)
+            .await?;
+    let found = i64::from(found.unwrap_or(0));
+    match found.cmp(&count(MIGRATIONS.len())) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(too_old(found, MIGRATIONS.len()).into()),
+        Ordering::Greater => Err(too_new(found, MIGRATIONS.len()).into()),
+    }
+}
 
 /// Brings the tables to the version of this library; of several processes one does it and the others wait.
 pub(super) async fn migrate(pool: &PgPool, sql: &Sql) -> Result<(), Failed> {

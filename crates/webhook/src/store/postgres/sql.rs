@@ -79,10 +79,20 @@ impl Sql {
         if self.0.schema == DEFAULT {
             return i64::from_be_bytes(*b"polywire");
         }
-        let digest = Sha256::digest(self.channel());
-        let first = digest.iter().take(8);
-        first.fold(0, |number, byte| (number << 8) | i64::from(*byte))
+        number(self.channel().as_bytes())
     }
+
+    /// The advisory lock of a tenant in this schema; two tenants of one number only wait for each other.
+    pub(super) fn lock_of(&self, tenant: &str) -> i64 {
+        number(format!("{}\n{tenant}", self.channel()).as_bytes())
+    }
+}
+
+/// The beginning of a digest.
+fn number(of: &[u8]) -> i64 {
+    let digest = Sha256::digest(of);
+    let first = digest.iter().take(8);
+    first.fold(0, |number, byte| (number << 8) | i64::from(*byte))
 }
 
 fn is_name(schema: &str) -> bool {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use polywire_core::{Error, ErrorKind};
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::row::subscription;
 use super::{Failed, Sql, notify};
@@ -163,12 +163,16 @@ pub(super) async fn remove(
     Ok(removed.rows_affected() == 1)
 }
 
-pub(super) async fn count_of(pool: &PgPool, sql: &Sql, tenant: &str) -> Result<usize, Failed> {
+pub(super) async fn count_of(
+    on: impl PgExecutor<'_>,
+    sql: &Sql,
+    tenant: &str,
+) -> Result<usize, Failed> {
     let found: i64 = sqlx::query_scalar(
         &sql.of("select count(*) from polywire_webhook.subscription where tenant = $1"),
     )
     .bind(tenant)
-    .fetch_one(pool)
+    .fetch_one(on)
     .await?;
     Ok(usize::try_from(found).unwrap_or(usize::MAX))
 }

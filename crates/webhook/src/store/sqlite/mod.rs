@@ -58,16 +58,20 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens a file, and brings it to this version.
+    /// Opens a file, and brings it to this version unless only an [existing](SqliteOptions::existing) one is to be used.
     ///
     /// # Errors
-    /// `Config` when the file was made by a later version or cannot have a write-ahead log, `Unavailable` when it cannot be
+    /// `Config` when the file was made by a later version, or an earlier one where it is to be used as it is, or cannot have a write-ahead log, `Unavailable` when it cannot be
     /// opened, `Integrity` when it is no file of SQLite.
     pub async fn open(options: SqliteOptions) -> Result<Self> {
         let clock = options.clock.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let mut writing = options.connect()?;
-            schema::migrate(&mut writing)?;
+            if options.existing {
+                schema::check(&writing)?;
+            } else {
+                schema::migrate(&mut writing)?;
+            }
             let reading = options.connect()?;
             Ok::<_, Error>((writing, reading))
         });
@@ -122,6 +126,22 @@ impl Store for SqliteStore {
         let (once, id) = (once.clone(), id.clone());
         self.write("create", move |on| once::create(on, &once, id, terms))
             .await
+    }
+
+    async fn create_within(
+        &self,
+        most: usize,
+        once: Option<&Once>,
+        id: &SubscriptionId,
+        terms: Terms,
+    ) -> Result<Created> {
+        check::terms(&terms)?;
+        once.map_or(Ok(()), check::once)?;
+        let (once, id) = (once.cloned(), id.clone());
+        self.write("create", move |on| {
+            once::create_within(on, most, once.as_ref(), id, terms)
+        })
+        .await
     }
 
     async fn once(&self, tenant: &str, key: &str, now: Timestamp) -> Result<Option<Once>> {

@@ -51,6 +51,31 @@ pub(super) fn create(
     Ok(Created::New(Box::new(subscription)))
 }
 
+/// One writes at a time, so that nobody comes between counting and making.
+pub(super) fn create_within(
+    on: &Connection,
+    most: usize,
+    once: Option<&Once>,
+    id: SubscriptionId,
+    terms: Terms,
+) -> Result<Created, Failed> {
+    if let Some(once) = once
+        && let Some(before) = get(on, &once.tenant, &once.key, once.at)?
+    {
+        return Ok(Created::Before(Box::new(before)));
+    }
+    if subscriptions::count_of(on, &terms.tenant)? >= most {
+        return Ok(Created::Full);
+    }
+    match once {
+        Some(once) => create(on, once, id, terms),
+        None => {
+            let subscription = subscriptions::create(on, id, terms)?;
+            Ok(Created::New(Box::new(subscription)))
+        }
+    }
+}
+
 pub(super) fn get(
     on: &Connection,
     tenant: &str,

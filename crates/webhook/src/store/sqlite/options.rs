@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polywire_core::{Error, ErrorKind, Result};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::{failed, schema};
 use crate::clock::{Clock, SystemClock};
@@ -25,6 +25,7 @@ pub enum Durability {
 pub struct SqliteOptions {
     path: PathBuf,
     durability: Durability,
+    pub(super) existing: bool,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -34,8 +35,16 @@ impl SqliteOptions {
         Self {
             path: path.into(),
             durability: Durability::Full,
+            existing: false,
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// The same for a file that must be there and of this version: nothing is made, and nothing brought to another version.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
+        self
     }
 
     /// The same with another durability.
@@ -54,8 +63,14 @@ impl SqliteOptions {
 
     /// A connection to the file.
     pub(super) fn connect(&self) -> Result<Connection> {
-        private(&self.path)?;
-        let connection = Connection::open(&self.path).map_err(|error| failed("open", &error))?;
+        let mut flags = OpenFlags::default();
+        if self.existing {
+            flags.remove(OpenFlags::SQLITE_OPEN_CREATE);
+        } else {
+            private(&self.path)?;
+        }
+        let connection = Connection::open_with_flags(&self.path, flags)
+            .map_err(|error| failed("open", &error))?;
         let synchronous = match self.durability {
             Durability::Full => "full",
             Durability::System => "normal",

@@ -1,5 +1,6 @@
 //! Finished deliveries, queued again.
 
+use jiff::Timestamp;
 use polywire_core::Result;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Row};
@@ -36,14 +37,25 @@ pub(super) fn replay(on: &Connection, replay: &Replay, now: i64) -> Result<Repla
     };
     let mut parameters: Vec<Box<dyn ToSql>> = vec![Box::new(after), Box::new(count(replay.limit))];
     parameters.extend(asked);
+    let before = replay.before.unwrap_or(Timestamp::MAX);
+    parameters.push(Box::new(before.as_millisecond()));
     let found = on
         .prepare_cached(&format!(
             "select d.id, d.subscription, d.ordering from delivery d join subscription s on s.number = d.subscription
-             where d.id > ?1 and {condition} and {} and d.size is not null order by d.id limit ?2",
+             where d.id > ?1 and {condition} and d.created < ?{} and {} and d.size is not null order by d.id limit ?2",
+            parameters.len(),
             is_in(&replay.states)
         ))?
         .query_and_then(rusqlite::params_from_iter(parameters), found)?
         .collect::<Result<Vec<_>, _>>()?;
+    let next = found.last().filter(|_| found.len() == replay.limit);
+    let replayed = Replayed {
+        count: found.len(),
+        next: next.map(|(id, ..)| DeliveryId(*id)),
+    };
+    if replay.dry {
+        return Ok(replayed);
+    }
     let again = "update delivery set state = ?2, due = ?3, attempts = 0, finished = null, reason = null where id = ?1";
     for (id, _, key) in &found {
         on.prepare_cached(again)?
@@ -54,11 +66,7 @@ pub(super) fn replay(on: &Connection, replay: &Replay, now: i64) -> Result<Repla
             promote(on, *subscription, key)?;
         }
     }
-    let next = found.last().filter(|_| found.len() == replay.limit);
-    Ok(Replayed {
-        count: found.len(),
-        next: next.map(|(id, ..)| DeliveryId(*id)),
-    })
+    Ok(replayed)
 }
 
 fn found(row: &Row<'_>) -> rusqlite::Result<(i64, i64, Option<String>)> {

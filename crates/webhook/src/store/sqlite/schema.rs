@@ -1,10 +1,12 @@
 //! The tables, and how older files become new ones.
 
+use std::cmp::Ordering;
+
 use polywire_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failed;
-use crate::store::failure::too_new;
+use crate::store::failure::{too_new, too_old};
 use crate::store::plan::count;
 
 /// Each brings a file from one version to the next. What is here never changes; what is new is added.
@@ -130,6 +132,18 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
         .pragma_update(None, "user_version", count(MIGRATIONS.len()))
         .and_then(|()| transaction.commit())
         .map_err(|error| failed("migrate", &error))
+}
+
+/// Whether a file is of the version of this library.
+pub(super) fn check(connection: &Connection) -> Result<()> {
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| failed("open", &error))?;
+    match found.cmp(&count(MIGRATIONS.len())) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(too_old(found, MIGRATIONS.len())),
+        Ordering::Greater => Err(too_new(found, MIGRATIONS.len())),
+    }
 }
 
 /// What every connection is told first.

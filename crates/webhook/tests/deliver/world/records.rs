@@ -29,6 +29,7 @@ pub(crate) fn terms(sink: &str) -> Terms {
         sink: sink.into(),
         keys: Vec::new(),
         rate: None,
+        allowed: None,
         order: KeepOrder::ByKey,
         on_sunset: OnSunset::Pause,
         upgrade: None,

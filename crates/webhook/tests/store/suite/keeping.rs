@@ -74,15 +74,23 @@ pub(crate) async fn replays_one_a_range_and_since_a_time(world: &World) {
     assert_eq!(world.all(Fate::Done).await, ["n3", "n4", "n5", "n6"]);
 
     let at = start() + SignedDuration::from_secs(7 * 60);
-    assert_eq!(
-        replay(Which::Since {
-            subscription: id.clone(),
-            at
-        })
-        .await
-        .count,
-        2
-    );
+    let since = Which::Since {
+        subscription: id.clone(),
+        at,
+    };
+    // Counted alone, and before a time.
+    let minute = SignedDuration::from_secs(60);
+    for (before, count) in [(None, 2), (Some(at + minute * 2), 1), (Some(at), 0)] {
+        let dry = Replay {
+            before,
+            dry: true,
+            ..Replay::new(since.clone())
+        };
+        let counted = world.store.replay(&dry).await.unwrap();
+        assert_eq!(counted.count, count, "{before:?}");
+    }
+    assert_eq!(world.all(Fate::Done).await, [""; 0], "nothing was queued");
+    assert_eq!(replay(since).await.count, 2);
     assert_eq!(world.all(Fate::Done).await, ["n8", "n10"]);
     let nobody = Which::Since {
         subscription: SubscriptionId::random(),

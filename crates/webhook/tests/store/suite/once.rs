@@ -108,7 +108,7 @@ pub(crate) async fn lets_one_of_many_at_once_create(world: &World) {
         .iter()
         .filter_map(|created| match created {
             Created::New(subscription) => Some(subscription.id.clone()),
-            Created::Before(_) => None,
+            Created::Before(_) | Created::Full => None,
         })
         .collect();
     assert_eq!(new.len(), 1);
@@ -119,6 +119,54 @@ pub(crate) async fn lets_one_of_many_at_once_create(world: &World) {
     }
     assert_eq!(world.store.count("acme").await.unwrap(), 1);
     another.close().await;
+}
+
+pub(crate) async fn makes_no_more_at_once_than_there_is_room_for(world: &World) {
+    let another = world.another().await;
+    let stores = [&world.store, &another];
+    let ids: Vec<_> = (0..16).map(|_| SubscriptionId::random()).collect();
+    let within = async |at: usize, key: Option<&Once>, id: &SubscriptionId, tenant: &str| {
+        let made = stores[at % 2].create_within(5, key, id, terms(tenant, "orders"));
+        made.await.unwrap()
+    };
+    // Half of them with a key of its own.
+    let asked = ids.iter().enumerate().map(async |(at, id)| {
+        let once = once(&format!("key{at}"), id, start());
+        let once = (at % 4 < 2).then_some(&once);
+        within(at, once, id, "acme").await
+    });
+    let made = join_all(asked).await;
+    let full = made.iter().filter(|made| **made == Created::Full).count();
+    assert_eq!(full, 11, "{made:?}");
+    assert_eq!(world.store.count("acme").await.unwrap(), 5);
+    for (at, made) in made.iter().enumerate() {
+        let key = format!("key{at}");
+        let kept = world.store.once("acme", &key, start()).await.unwrap();
+        let expected = at % 4 < 2 && *made != Created::Full;
+        assert_eq!(kept.is_some(), expected, "what was refused is no answer");
+        if let Some(before) = kept {
+            let again = within(at, Some(&before), &SubscriptionId::random(), "acme").await;
+            assert_eq!(
+                again,
+                Created::Before(Box::new(before)),
+                "however full it is"
+            );
+        }
+    }
+    let other = within(0, None, &SubscriptionId::random(), "other").await;
+    assert!(matches!(other, Created::New(_)), "each tenant has its room");
+    assert!(world.store.remove(&ids_of(&made)[0]).await.unwrap());
+    let room = within(1, None, &SubscriptionId::random(), "acme").await;
+    assert!(matches!(room, Created::New(_)), "there is room again");
+    another.close().await;
+}
+
+fn ids_of(made: &[Created]) -> Vec<SubscriptionId> {
+    let id = |made: &Created| match made {
+        Created::New(made) => Some(made.id.clone()),
+        Created::Before(_) | Created::Full => None,
+    };
+    made.iter().filter_map(id).collect()
 }
 
 pub(crate) async fn forgets_after_its_time(world: &World) {
