@@ -125,8 +125,7 @@ impl<'a> CloudEvent<'a> {
     /// A message with what its head says: of an event the stamp, of a request what it requires.
     #[must_use]
     pub fn of(head: &Head, body: &'a Bytes) -> Self {
-        let json = head.content_type == ContentType::JSON;
-        let data: Option<&RawValue> = if json {
+        let data: Option<&RawValue> = if head.content_type.is_json() {
             serde_json::from_slice(body).ok()
         } else {
             None
@@ -333,7 +332,7 @@ impl<'a> CloudEvent<'a> {
     fn is_json(&self) -> bool {
         self.datacontenttype
             .as_deref()
-            .is_none_or(|text| ContentType::parse(text) == ContentType::JSON)
+            .is_none_or(|text| ContentType::parse(text).is_json())
     }
 }
 
@@ -419,6 +418,19 @@ mod tests {
             head.requirement.unwrap().known()
         );
         assert!(left <= Duration::from_secs(5) && left > Duration::from_secs(3));
+    }
+
+    #[test]
+    fn json_of_any_media_type_travels_as_it_is() {
+        let (mut head, body) = (head(), Bytes::from_static(br#"{"status":503}"#));
+        head.content_type = ContentType::parse("application/problem+json; charset=utf-8");
+        let json = CloudEvent::of(&head, &body).to_json().unwrap();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["datacontenttype"], "application/problem+json");
+        assert_eq!(value["data"]["status"], 503);
+        assert!(value["data_base64"].is_null());
+        let back = CloudEvent::parse(json.as_bytes()).unwrap();
+        assert_eq!(back.body().unwrap(), body);
     }
 
     #[test]
