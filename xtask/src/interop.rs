@@ -1,4 +1,4 @@
-//! Other languages' interpreters and AMQP libraries, for the programs that speak to us without anything of ours. They are
+//! Other languages' interpreters and libraries, for the programs that speak to us without anything of ours. They are
 //! installed into folders under `target/`, by the languages' own tools.
 
 use std::fs;
@@ -10,14 +10,47 @@ use polywire_test_broker::output;
 
 use crate::{Result, debian, tree};
 
-/// Where the programs and the lists of what they need are.
-const PROGRAMS: &str = "integration-tests/interop/amqp";
+/// Where the programs and the lists of what they need are, in a folder for each transport.
+const PROGRAMS: &str = "integration-tests/interop";
 /// In a folder in which all that is needed is installed: what that was.
 const STAMP: &str = "installed";
 /// How long installing may take.
 const INSTALL: Duration = Duration::from_secs(300);
 /// How long a program may take to say its version.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// What the programs speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spoken {
+    /// AMQP: pika in Python, amqplib in Node.js.
+    Amqp,
+    /// Webhooks: `standardwebhooks` and `cloudevents` in both.
+    Webhook,
+}
+
+impl Spoken {
+    const ALL: [Self; 2] = [Self::Amqp, Self::Webhook];
+
+    /// The name of its folder.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Amqp => "amqp",
+            Self::Webhook => "webhook",
+        }
+    }
+
+    /// Where a file of its programs is, from the root of the repository.
+    fn file(self, name: &str) -> String {
+        format!("{PROGRAMS}/{}/{name}", self.name())
+    }
+
+    /// Where what a language needs is installed.
+    fn folder(self, language: &str) -> PathBuf {
+        let folder = tree::target().join("polywire").join("interop");
+        folder.join(self.name()).join(language)
+    }
+}
 
 /// A program in another language, and what runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +81,21 @@ impl Peer {
 /// # Errors
 /// What failed.
 pub(crate) fn prepare() -> Result<()> {
-    python()?;
-    node().map(drop)
+    for spoken in Spoken::ALL {
+        python(spoken)?;
+        node(spoken)?;
+    }
+    Ok(())
 }
 
-/// The program in Python, with pika.
+/// The program in Python.
 ///
 /// # Errors
-/// When Python or the library is not there and cannot be installed.
-pub fn python() -> Result<Peer> {
-    let needs = tree::read(&format!("{PROGRAMS}/requirements.txt"))?;
-    let folder = folder("python");
+/// When Python or a library is not there and cannot be installed.
+pub fn python(spoken: Spoken) -> Result<Peer> {
+    let list = spoken.file("requirements.txt");
+    let needs = tree::read(&list)?;
+    let folder = spoken.folder("python");
     let interpreter = folder.join("bin/python");
     if !is_installed(&folder, &needs) {
         empty(&folder)?;
@@ -68,19 +105,18 @@ pub fn python() -> Result<Peer> {
             // One that was installed elsewhere would still be found first.
             environment("/usr/bin/python3", &folder)?;
         }
-        let list = tree::root().join(PROGRAMS).join("requirements.txt");
         let mut install = Command::new(&interpreter);
         install
             .args(["-m", "pip", "install", "--quiet"])
             .args(["--disable-pip-version-check", "--requirement"])
-            .arg(list);
+            .arg(tree::root().join(list));
         run(install, INSTALL)?;
         fs::write(folder.join(STAMP), needs)?;
     }
     Ok(Peer {
         language: "python",
         interpreter,
-        script: program("peer.py"),
+        script: tree::root().join(spoken.file("peer.py")),
         variable: None,
     })
 }
@@ -91,13 +127,13 @@ fn environment(python: &str, folder: &Path) -> Result<()> {
     run(make, INSTALL)
 }
 
-/// The program for Node.js, with amqplib.
+/// The program for Node.js.
 ///
 /// # Errors
-/// When Node.js or the library is not there and cannot be installed.
-pub fn node() -> Result<Peer> {
-    let needs = tree::read(&format!("{PROGRAMS}/package.json"))?;
-    let folder = folder("node");
+/// When Node.js or a library is not there and cannot be installed.
+pub fn node(spoken: Spoken) -> Result<Peer> {
+    let needs = tree::read(&spoken.file("package.json"))?;
+    let folder = spoken.folder("node");
     if !is_installed(&folder, &needs) {
         for program in ["node", "npm"] {
             let mut version = Command::new(program);
@@ -120,20 +156,9 @@ pub fn node() -> Result<Peer> {
     Ok(Peer {
         language: "node",
         interpreter: "node".into(),
-        script: program("peer.js"),
+        script: tree::root().join(spoken.file("peer.js")),
         variable: Some(("NODE_PATH", folder.join("node_modules"))),
     })
-}
-
-fn folder(language: &str) -> PathBuf {
-    tree::target()
-        .join("polywire")
-        .join("interop")
-        .join(language)
-}
-
-fn program(name: &str) -> PathBuf {
-    tree::root().join(PROGRAMS).join(name)
 }
 
 fn is_installed(folder: &Path, needs: &str) -> bool {

@@ -34,6 +34,12 @@ impl ContentType {
         }
     }
 
+    /// Whether what has it is JSON: `application/json`, or a type with the suffix `+json` (RFC 6839 section 3.1).
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        *self == Self::JSON || self.0.ends_with("+json")
+    }
+
     /// The text, lower case and without parameters.
     #[must_use]
     pub fn as_str(&self) -> &str {

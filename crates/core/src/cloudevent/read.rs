@@ -146,7 +146,7 @@ impl<'a> CloudEvent<'a> {
     fn is_json(&self) -> bool {
         self.datacontenttype
             .as_deref()
-            .is_none_or(|text| ContentType::parse(text) == ContentType::JSON)
+            .is_none_or(|text| ContentType::parse(text).is_json())
     }
 }
 

@@ -74,6 +74,19 @@ fn a_request_round_trips() {
 }
 
 #[test]
+fn json_of_any_media_type_travels_as_it_is() {
+    let (mut head, body) = (head(), Bytes::from_static(br#"{"status":503}"#));
+    head.content_type = ContentType::parse("application/problem+json; charset=utf-8");
+    let json = CloudEvent::of(&head, &body).to_json().unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["datacontenttype"], "application/problem+json");
+    assert_eq!(value["data"]["status"], 503);
+    assert!(value["data_base64"].is_null());
+    let back = CloudEvent::parse(json.as_bytes()).unwrap();
+    assert_eq!(back.body().unwrap(), body);
+}
+
+#[test]
 fn bytes_that_are_no_json_travel_as_base64() {
     let (mut head, body) = (head(), Bytes::from_static(b"\xff\x00\x01"));
     head.content_type = ContentType::parse("application/x-thing");

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::CloudEvent;
 use crate::error::{Error, ErrorKind, Result};
-use crate::message::{ContentType, Head};
+use crate::message::Head;
 use crate::stamp::Stamp;
 use crate::trace::TraceContext;
 
@@ -17,8 +17,7 @@ impl<'a> CloudEvent<'a> {
     /// A message with what its head says: of an event the stamp, of a request what it requires.
     #[must_use]
     pub fn of(head: &Head, body: &'a Bytes) -> Self {
-        let json = head.content_type == ContentType::JSON;
-        let data: Option<&RawValue> = if json {
+        let data: Option<&RawValue> = if head.content_type.is_json() {
             serde_json::from_slice(body).ok()
         } else {
             None
