@@ -1,0 +1,174 @@
+//! The host, as the provider in a plugin sees it.
+
+use std::ffi::c_void;
+use std::mem::size_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use polywire_contract::{Name, Version};
+use polywire_core::{Error, ErrorKind, Result};
+use polywire_plugin_abi::read::HostTable;
+use polywire_plugin_abi::{Code, raw, write_header};
+
+use crate::described;
+
+/// What the host does for its plugin. Cheap to clone, for any thread, until the plugin ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Host(HostTable);
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something may be wrong.
+    Warn,
+    /// Worth knowing.
+    Info,
+    /// For whoever looks for a fault.
+    Debug,
+}
+
+/// The most that a host may answer with, in bytes.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+impl Host {
+    pub(crate) fn new(table: HostTable) -> Self {
+        Self(table)
+    }
+
+    pub(crate) fn cancelled(&self, call: u64) -> bool {
+        self.0.cancelled(call)
+    }
+
+    /// Writes a line to the host's log.
+    pub fn log(&self, level: Level, message: &str) {
+        let level = match level {
+            Level::Error => raw::LOG_ERROR,
+            Level::Warn => raw::LOG_WARN,
+            Level::Info => raw::LOG_INFO,
+            Level::Debug => raw::LOG_DEBUG,
+        };
+        self.0.log(level, message);
+    }
+
+    /// Publishes an event of a contract version that this plugin serves; returns when the host has taken it.
+    ///
+    /// # Errors
+    /// `Unroutable` for an event that the version does not have, `Unsupported` by a host that takes no events, what the
+    /// host refused it with.
+    pub fn publish(&self, version: &Version, event: &Name, body: &[u8]) -> Result<()> {
+        let Some((contract, method)) = described::place(version, event) else {
+            let text = format!("version {version} of this plugin has no event {event}");
+            return Err(Error::new(ErrorKind::Unroutable, text));
+        };
+        let Some(events) = self.0.events() else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the host takes no events of plugins: upgrade the host",
+            ));
+        };
+        let call = message(contract, method, &[], body, None);
+        let mut problem = Collected::default();
+        let code = events.publish(&call, &problem.sink());
+        answer(code, problem).map(drop)
+    }
+
+    /// Calls an operation of another contract through a channel of the host, on the calling thread; its reply as it came.
+    ///
+    /// # Errors
+    /// What the host or the far side refused it with; `Unavailable` when there is no such channel.
+    pub fn invoke(
+        &self,
+        channel: &str,
+        contract: &Name,
+        operation: &Name,
+        body: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<Vec<u8>> {
+        let mut headers = Vec::new();
+        for (name, value) in [("contract", contract), ("method", operation)] {
+            write_header(&mut headers, name, value)
+                .map_err(|error| Error::new(ErrorKind::TooLarge, error.to_string()))?;
+        }
+        let call = message(raw::BY_NAME, raw::BY_NAME, &headers, body, timeout);
+        let mut out = Collected::default();
+        let code = self.0.invoke(channel, &call, &out.sink());
+        answer(code, out)
+    }
+}
+
+fn message(
+    contract: u32,
+    method: u32,
+    headers: &[u8],
+    body: &[u8],
+    timeout: Option<Duration>,
+) -> raw::Call {
+    let timeout = timeout.map_or(0, |timeout| {
+        u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).max(1)
+    });
+    raw::Call {
+        size: u32::try_from(size_of::<raw::Call>()).unwrap_or(0),
+        id: 0,
+        timeout_ns: timeout,
+        contract,
+        method,
+        headers: raw::Slice::of(headers),
+        body: raw::Slice::of(body),
+    }
+}
+
+fn answer(code: i32, answer: Collected) -> Result<Vec<u8>> {
+    if answer.overflowed {
+        let text = format!("the host answered with more than {MAX_ANSWER} bytes");
+        return Err(Error::new(ErrorKind::TooLarge, text));
+    }
+    match Code::from_number(code) {
+        Some(Code::Ok) => Ok(answer.bytes),
+        Some(code) => Err(Error::from_problem(&answer.bytes).unwrap_or_else(|| {
+            Error::new(ErrorKind::Internal, format!("the host answered {code:?}"))
+        })),
+        None => Err(Error::new(
+            ErrorKind::Internal,
+            format!("the host answered with code {code}, which is none of version 1"),
+        )),
+    }
+}
+
+/// What the host wrote.
+#[derive(Default)]
+struct Collected {
+    bytes: Vec<u8>,
+    overflowed: bool,
+}
+
+impl Collected {
+    /// A sink that writes here, for as long as this is borrowed.
+    fn sink(&mut self) -> raw::Sink {
+        raw::Sink {
+            ctx: std::ptr::from_mut(self).cast(),
+            write: Some(collect),
+        }
+    }
+}
+
+unsafe extern "C" fn collect(ctx: *mut c_void, bytes: raw::Slice) -> i32 {
+    let taken = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the context is the `Collected` whose sink this is, which waits for the host to return.
+        let Some(collected) = (unsafe { ctx.cast::<Collected>().as_mut() }) else {
+            return false;
+        };
+        // SAFETY: the host lends the bytes until this returns.
+        let Ok(bytes) = (unsafe { polywire_plugin_abi::read::bytes("bytes", bytes) }) else {
+            return false;
+        };
+        if collected.overflowed || collected.bytes.len() + bytes.len() > MAX_ANSWER {
+            collected.overflowed = true;
+            return false;
+        }
+        collected.bytes.extend_from_slice(bytes);
+        true
+    }));
+    i32::from(!taken.unwrap_or(false))
+}

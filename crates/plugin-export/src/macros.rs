@@ -1,0 +1,109 @@
+//! The macro that makes a library a plugin.
+
+/// Makes a library a plugin.
+///
+/// The first argument makes the provider from its [`Setup`](crate::Setup); the others are the generated clients of the
+/// contract versions that it serves, which tell the contracts before anything is configured.
+///
+/// The crate must be a `cdylib`, may be an `rlib` as well, and must be built with `panic = "unwind"`. It carries the name
+/// and the version of its package.
+///
+/// ```text
+/// fn server(setup: &Setup) -> polywire::Result<Export> {
+///     let service = Service::new(Versions::new().serve(OrdersServer::new(Shop::open(setup.config())?)))?;
+///     Ok(Export::new(service))
+/// }
+/// polywire_plugin_export::export_plugin!(server, OrdersClient);
+/// ```
+#[macro_export]
+macro_rules! export_plugin {
+    ($make:path, $($client:ty),+ $(,)?) => {
+        const _: () = {
+            #[cfg(panic = "abort")]
+            ::core::compile_error!(
+                "a plugin must be built with panic = \"unwind\": with \"abort\" a panic in it would end its host"
+            );
+
+            struct Here;
+
+            impl $crate::__private::Exported for Here {
+                fn make(setup: &$crate::Setup) -> $crate::__private::Result<$crate::Export> {
+                    $make(setup)
+                }
+
+                fn contracts() -> $crate::__private::Result<
+                    ::std::vec::Vec<::std::sync::Arc<$crate::__private::Contract>>,
+                > {
+                    ::core::result::Result::Ok(::std::vec![
+                        $(<$client as $crate::__private::ContractClient>::contract()?),+
+                    ])
+                }
+            }
+
+            #[unsafe(no_mangle)]
+            #[allow(non_upper_case_globals, unsafe_code)]
+            pub static polywire_plugin_v1: $crate::__private::raw::Plugin =
+                $crate::__private::descriptor::<Here>(
+                    ::core::env!("CARGO_PKG_NAME"),
+                    ::core::env!("CARGO_PKG_VERSION"),
+                    match ::core::option_env!("POLYWIRE_BUILD_ID") {
+                        ::core::option::Option::Some(id) => id,
+                        ::core::option::Option::None => "",
+                    },
+                );
+
+            $crate::unload_shim!();
+        };
+    };
+}
+
+/// Defines, in the library that this is expanded in and for it alone, the functions of the C library that the shim stands
+/// in front of.
+///
+/// Hidden symbols bind within the library that defines them: no other one sees them, and no linker flag is needed.
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unload_shim {
+    () => {
+        $crate::unload_shim!(pthread_create);
+        $crate::unload_shim!(pthread_key_create);
+        $crate::unload_shim!(pthread_key_delete);
+        $crate::unload_shim!(pthread_setspecific);
+        $crate::unload_shim!(__cxa_thread_atexit_impl);
+    };
+    ($name:ident) => {
+        #[cfg(target_arch = "x86_64")]
+        $crate::unload_shim!($name, "jmp {function}");
+        #[cfg(target_arch = "aarch64")]
+        $crate::unload_shim!($name, "b {function}");
+    };
+    ($name:ident, $jump:literal) => {
+        ::core::arch::global_asm!(
+            ".pushsection .text.polywire_shim, \"ax\", %progbits",
+            ::core::concat!(".globl ", ::core::stringify!($name)),
+            ::core::concat!(".hidden ", ::core::stringify!($name)),
+            ::core::concat!(".type ", ::core::stringify!($name), ", %function"),
+            ::core::concat!(::core::stringify!($name), ":"),
+            $jump,
+            ".popsection",
+            function = sym $crate::shim::$name,
+        );
+    };
+}
+
+/// Nothing: here a plugin is never closed.
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unload_shim {
+    () => {};
+}

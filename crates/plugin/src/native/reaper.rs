@@ -1,0 +1,38 @@
+//! The thread on which generations end: closing a library may take long, and no caller waits for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::parts::Parts;
+
+/// Where generations go that nobody calls any more. As many may wait as are resident, which is bounded.
+#[derive(Clone, Debug)]
+pub(super) struct Grave(Sender<Parts>);
+
+impl Grave {
+    /// Starts the thread, which ends when nobody can bury anything any more.
+    pub(super) fn new(timeout: Duration) -> std::io::Result<Self> {
+        let (sender, receiver) = channel();
+        thread::Builder::new()
+            .name("polywire-plugins".to_owned())
+            .spawn(move || run(&receiver, timeout))?;
+        Ok(Self(sender))
+    }
+
+    /// Hands a generation over; does not wait.
+    pub(super) fn bury(&self, parts: Parts) {
+        // Without the thread it stays where it is: dropping a library does not close it.
+        let _ = self.0.send(parts);
+    }
+}
+
+fn run(receiver: &Receiver<Parts>, timeout: Duration) {
+    for parts in receiver {
+        let services = parts.context.services().clone();
+        let ended = parts.end(timeout);
+        // The application's own code may panic; the next generation must end all the same.
+        let _ = catch_unwind(AssertUnwindSafe(|| services.ended(&ended)));
+    }
+}
