@@ -147,6 +147,19 @@ impl Disk {
     }
 }
 
+/// A file that keeps others out while it lives.
+///
+/// It is unlocked by name and not by closing it: a child process that is just being started holds every file for a moment.
+#[derive(Debug)]
+pub(crate) struct Locked(pub(crate) File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // What cannot be unlocked is unlocked by the end of the process.
+        let _ = self.0.unlock();
+    }
+}
+
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Disk").field(&self.0.is_some()).finish()

@@ -2,11 +2,18 @@
 //!
 //! - [`format`]: what stands in a repository.
 //! - [`trust`]: who may write it.
+//! - [`publish`]: writing it.
 
+mod copy;
 mod disk;
+mod fetch;
 pub mod format;
+mod layout;
+pub mod publish;
 mod refusal;
+mod root;
 pub mod trust;
+mod verified;
 
 pub use disk::{DiskError, Observer, Step};
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use polywire_core::{Error, ErrorKind};
 
 use crate::disk::DiskError;
-use crate::format::{Abi, FormatError, NameError, PluginName, ReleaseId, RepositoryId};
+use crate::format::{Abi, FormatError, NameError, Platform, PluginName, ReleaseId, RepositoryId};
 use crate::trust::{KeyId, SignatureError};
 
 /// Why something in a repository is not taken. What runs already goes on running, until its window closes.
@@ -141,7 +141,7 @@ pub enum Refusal {
         /// What it is built for.
         offered: String,
         /// What this process is.
-        wanted: String,
+        wanted: Platform,
     },
     /// Built for another binary interface.
     #[error(

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::{KeyId, TrustedKeys};
-use crate::disk::{Disk, DiskError, Observer, flags};
+use crate::disk::{Disk, DiskError, Locked, Observer, flags};
 use crate::format::{PluginName, RepositoryId};
 use crate::refusal::Refusal;
 
@@ -126,12 +126,11 @@ impl SeenStore {
         Ok(self.disk.replace(&path, &bytes, PRIVATE)?)
     }
 
-    /// Held for as long as the file is open.
-    fn lock(&self, plugin: &PluginName) -> Result<File, DiskError> {
+    fn lock(&self, plugin: &PluginName) -> Result<Locked, DiskError> {
         let path = self.folder.join(format!("{plugin}.seen.lock"));
         let file = self.disk.create(&path, PRIVATE)?;
         self.disk.step("flock", &path, || file.lock())?;
-        Ok(file)
+        Ok(Locked(file))
     }
 
     fn read(&self, path: &Path) -> Result<Option<Seen>, Refusal> {
