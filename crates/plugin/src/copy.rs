@@ -1,5 +1,6 @@
 //! Copying and hashing in one go.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use polywire_contract::Digest;
 use sha2::{Digest as _, Sha256};
 
-use crate::disk::{Disk, FROZEN};
+use crate::disk::Disk;
 use crate::refusal::Refusal;
 
 /// What was copied.
@@ -16,16 +17,15 @@ pub(crate) struct Copied {
     pub(crate) digest: Digest,
 }
 
-/// Copies a file into a durable new one and hashes it on the way, so that what was hashed is what was written. It ends at the
-/// first byte beyond the bound.
+/// Copies bytes into a new file, durably, and hashes them on the way, so that what was hashed is what was written. It ends at
+/// the first byte beyond the bound.
 pub(crate) fn copy(
     disk: &Disk,
     (mut source, from): (impl Read, &Path),
-    to: &Path,
+    (mut target, to): (&File, &Path),
     most: u64,
 ) -> Result<Copied, Refusal> {
     const CHUNK: usize = 256 << 10;
-    let mut target = disk.create(to, FROZEN)?;
     let (mut size, mut hash) = (0_u64, Sha256::new());
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -49,7 +49,7 @@ pub(crate) fn copy(
         hash.update(bytes);
         disk.step("write", to, || target.write_all(bytes))?;
     }
-    disk.sync(&target, to)?;
+    disk.sync(target, to)?;
     Ok(Copied {
         size,
         digest: Digest::from_bytes(hash.finalize().into()),

@@ -3,10 +3,11 @@
 //! - [`format`]: what stands in a repository.
 //! - [`trust`]: who may write it.
 //! - [`publish`]: writing it.
+//! - [`fetch`]: reading it, and what is believed of it.
 
 mod copy;
 mod disk;
-mod fetch;
+pub mod fetch;
 pub mod format;
 mod layout;
 pub mod publish;

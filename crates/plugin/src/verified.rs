@@ -2,7 +2,7 @@
 
 use crate::format::{Beacon, Index, Manifest, PluginName, ReleaseId, RepositoryId, Signed};
 use crate::refusal::Refusal;
-use crate::trust::{Purpose, Sighting, TrustedKeys};
+use crate::trust::{KeyId, Purpose, Sighting, TrustedKeys};
 
 /// The index of a plugin out of its file.
 pub(crate) fn index(
@@ -56,10 +56,11 @@ pub(crate) fn beacon(
     keys: &TrustedKeys,
     repository: &RepositoryId,
     plugin: &PluginName,
-) -> Result<Beacon, Refusal> {
+) -> Result<(Beacon, KeyId), Refusal> {
     let signed = Signed::parse("the beacon", file)?;
     let bytes = signed.signed.as_bytes();
-    keys.verify(Purpose::Beacon, bytes, &signed.signature)
+    let key = keys
+        .verify(Purpose::Beacon, bytes, &signed.signature)
         .map_err(|source| Refusal::Signature {
             document: "the beacon",
             source,
@@ -67,7 +68,7 @@ pub(crate) fn beacon(
     let beacon = Beacon::parse(bytes)?;
     about("the beacon", &beacon.repository, repository)?;
     about("the beacon", &beacon.plugin, plugin)?;
-    Ok(beacon)
+    Ok((beacon, key))
 }
 
 fn about<T: PartialEq + ToString>(

@@ -1,4 +1,5 @@
 //! Publishing: what is refused, what is kept, and what two publishers at once do to each other.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -1,19 +1,19 @@
 //! A publisher that is killed between any two of its system calls: readers see what was or what is to be, and the next start
 //! is right.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use polywire_plugin::Observer;
 use polywire_plugin::format::ReleaseId;
 use polywire_plugin::publish::{Keep, Publisher};
 use polywire_plugin::trust::SigningKey;
-use polywire_plugin::{Observer, Step};
+use support::kill::{order, run};
 use support::{World, deploy, names};
 
 /// What the child does, over what it finds in the environment.
@@ -48,39 +48,8 @@ fn act(operation: &str, folder: &Path, observer: Option<Arc<Observer>>) {
 #[test]
 #[ignore = "what the other tests run as a child"]
 fn child() {
-    let value = |name| std::env::var(name).unwrap();
-    let stop: usize = value("POLYWIRE_KILL_AT").parse().unwrap();
-    let count = AtomicUsize::new(0);
-    let observer = move |_: &Step<'_>| {
-        if count.fetch_add(1, Ordering::SeqCst) + 1 == stop {
-            std::process::abort();
-        }
-        Ok(())
-    };
-    act(
-        &value("POLYWIRE_KILL_DO"),
-        Path::new(&value("POLYWIRE_KILL_IN")),
-        Some(Arc::new(observer)),
-    );
-}
-
-/// Runs an operation in a child that aborts before its call number `stop`. Answers whether it came to its end.
-fn run(operation: &str, folder: &Path, stop: usize) -> bool {
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored"])
-        .env("POLYWIRE_KILL_DO", operation)
-        .env("POLYWIRE_KILL_IN", folder)
-        .env("POLYWIRE_KILL_AT", stop.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    assert!(
-        status.success() || status.code().is_none(),
-        "it failed by itself: {status}"
-    );
-    status.success()
+    let (operation, folder, observer) = order();
+    act(&operation, &folder, Some(observer));
 }
 
 fn newest(publisher: &Publisher, world: &World) -> Option<ReleaseId> {

@@ -6,7 +6,7 @@ use polywire_contract::Version;
 
 use super::{FOLDER, PublishError};
 use crate::copy::copy;
-use crate::disk::{Disk, SHARED};
+use crate::disk::{Disk, FROZEN, SHARED};
 use crate::format::{
     Abi, Artifact, ArtifactPath, Description, Manifest, Platform, PluginName, Served, Tier,
 };
@@ -59,10 +59,12 @@ pub fn pack(pack: &Pack, folder: &Path) -> Result<Manifest, PublishError> {
                 format!("it has {size} bytes: 1 to {most} are valid"),
             ));
         }
+        let to = file.below(folder);
+        let target = disk.create(&to, FROZEN)?;
         let copied = copy(
             &disk,
             (source, library),
-            &file.below(folder),
+            (&target, &to),
             Manifest::MAX_ARTIFACT,
         )?;
         artifacts.push(Artifact {

@@ -131,12 +131,9 @@ impl Publisher {
             }
             let folder = staged.join(artifact.file.folder());
             self.disk.folder(&folder, FOLDER)?;
-            let copied = copy(
-                &self.disk,
-                (file, &from),
-                &artifact.file.below(staged),
-                artifact.size,
-            )?;
+            let to = artifact.file.below(staged);
+            let target = self.disk.create(&to, FROZEN)?;
+            let copied = copy(&self.disk, (file, &from), (&target, &to), artifact.size)?;
             if copied.digest != artifact.digest {
                 let why = format!(
                     "it has {}, and the manifest says {}: pack it anew",

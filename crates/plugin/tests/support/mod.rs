@@ -1,13 +1,18 @@
 //! A repository in a temporary folder, with a key to publish to it.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+pub mod kill;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use polywire_contract::{Digest, Name, Status};
+use polywire_plugin::Observer;
+use polywire_plugin::fetch::{Cache, Fetcher, FolderFetcher, Reader, ReaderConfig};
 use polywire_plugin::format::{Abi, Platform, PluginName, ReleaseId, Served};
 use polywire_plugin::publish::{Deploy, Pack, Publisher, pack};
-use polywire_plugin::trust::{SigningKey, TrustedKeys};
+use polywire_plugin::trust::{SeenStore, SigningKey, TrustedKeys};
 use tempfile::TempDir;
 
 pub struct World {
@@ -78,6 +83,19 @@ impl World {
             .seq
     }
 
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    /// A consumer as after a restart.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.reading(None))
+    }
+
+    pub fn reading(&self, observer: Option<Arc<Observer>>) -> ReaderConfig {
+        reading(self.folder.path(), self.trusted(), observer)
+    }
+
     pub fn release_folder(&self, release: &ReleaseId) -> PathBuf {
         self.root()
             .join("releases")
@@ -89,6 +107,24 @@ impl World {
         self.release_folder(release)
             .join(Platform::here().as_str())
             .join("liborders.so")
+    }
+}
+
+/// A consumer of the repository in a folder, which keeps what it has next to it.
+pub fn reading(folder: &Path, keys: TrustedKeys, observer: Option<Arc<Observer>>) -> ReaderConfig {
+    let observer = observer.unwrap_or_else(|| Arc::new(|_| Ok(())));
+    let fetcher: Arc<dyn Fetcher> = Arc::new(FolderFetcher::watched(
+        &folder.join("repository"),
+        Arc::clone(&observer),
+    ));
+    ReaderConfig {
+        fetcher,
+        keys,
+        seen: SeenStore::watched(&folder.join("seen"), Arc::clone(&observer)).unwrap(),
+        cache: Cache::watched(&folder.join("cache"), observer).unwrap(),
+        repository: None,
+        platform: Platform::here(),
+        abi: vec![1],
     }
 }
 
