@@ -4,6 +4,7 @@
 //! - [`trust`]: who may write it.
 //! - [`publish`]: writing it.
 //! - [`fetch`]: reading it, and what is believed of it.
+//! - [`window`]: for how long what runs may go on without proof that it is still deployed.
 
 mod copy;
 mod disk;
@@ -15,6 +16,7 @@ mod refusal;
 mod root;
 pub mod trust;
 mod verified;
+pub mod window;
 
 pub use disk::{DiskError, Observer, Step};
 pub use refusal::Refusal;
