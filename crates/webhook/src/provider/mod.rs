@@ -4,6 +4,7 @@ mod callers;
 mod commands;
 mod consent;
 mod notices;
+mod replies;
 mod requests;
 
 use std::collections::HashMap;
@@ -181,7 +182,7 @@ impl Provider {
 
     /// Lets go of everything.
     pub(crate) async fn stop(&self) {
-        self.requests.close();
+        self.requests.close().await;
         self.commands.lock().clear();
         self.server.close().await;
         self.deliverer.stop().await;

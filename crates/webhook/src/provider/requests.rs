@@ -8,47 +8,34 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use polywire_core::cloudevent::{self, CloudEvent};
 use polywire_core::contract::{Name, Retry};
 use polywire_core::{
-    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, MessageId, Result, Service,
-    Stamp, too_large,
+    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, Service, Stamp, too_large,
 };
 use quick_cache::sync::Cache;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::callers::{Callers, Known};
 use super::commands::Commands;
+use super::replies::Replies;
 use crate::clock::Clock;
-use crate::deliver::{SendLimits, Sender};
+use crate::deliver::Sender;
 use crate::inbox::{Inbox, Put};
-use crate::schedule::Meaning;
 use crate::signature::SignatureHeaders;
-use crate::wire::{
-    CALLER, CANCEL, SUBSCRIPTION, arrived, kind_of, reply, request_headers, respond,
-};
+use crate::wire::{CALLER, CANCEL, SUBSCRIPTION, arrived, kind_of, respond};
 
 /// How many requests are remembered, so that nobody sends one again that was overheard. The window of time in which a
 /// signature is good bounds how long that matters.
 const REMEMBERED: usize = 100_000;
-/// The waits between attempts to hand over a reply; its deadline ends them.
-const WAITS: [Duration; 3] = [
-    Duration::from_millis(100),
-    Duration::from_millis(500),
-    Duration::from_secs(2),
-];
-/// The largest part of an answer to a reply that is read.
-const ANSWER: usize = 4096;
-
 /// What takes the requests of callers.
 pub(crate) struct Requests {
     callers: Arc<Callers>,
     inbox: Inbox,
-    sender: Sender,
+    replies: Replies,
     clock: Arc<dyn Clock>,
     services: ArcSwap<BTreeMap<Name, Arc<Served>>>,
     running: Arc<Mutex<HashMap<Running, AbortHandle>>>,
@@ -76,7 +63,7 @@ impl Requests {
         Self {
             callers,
             inbox,
-            sender,
+            replies: Replies::new(sender, clock.clone()),
             clock,
             services: ArcSwap::default(),
             running: Arc::default(),
@@ -121,8 +108,9 @@ impl Requests {
         });
     }
 
-    /// Ends every call.
-    pub(crate) fn close(&self) {
+    /// Ends every call; its caller is told, if that is soon done.
+    pub(crate) async fn close(&self) {
+        self.replies.close().await;
         for (_, running) in self.running.lock().drain() {
             running.abort();
         }
@@ -270,72 +258,20 @@ impl Requests {
         admission: Admission,
         body: Bytes,
     ) {
-        let (sender, clock) = (self.sender.clone(), self.clock.clone());
         let of = Ended {
             key: key.clone(),
             running: self.running.clone(),
         };
-        let call = async move {
-            let (head, stamp) = (
-                admission.context().head().clone(),
-                admission.stamp().clone(),
-            );
-            let deadline = admission.deadline();
-            let answered = admission.dispatch(body).await;
-            let event = match reply(&head, &of.key.1, &stamp, answered) {
-                Ok(event) => event,
-                Err(error) => match reply(&head, &of.key.1, &stamp, Err(error)) {
-                    Ok(event) => event,
-                    Err(error) => return tracing::error!(%error, "a reply cannot be written"),
-                },
-            };
-            hand_over(&caller, &sender, clock.as_ref(), event.into(), deadline).await;
+        let replies = self.replies.clone();
+        let call = self.replies.track(async move {
+            replies.answer(&caller, &of.key.1, admission, body).await;
             drop(of);
-        };
+        });
         // Held while it starts, so that one that ends at once is not kept after it.
         let mut running = self.running.lock();
         let task = served.tasks.spawn(call);
         running.insert(key, task.abort_handle());
     }
-}
-
-/// Posts a reply until it is taken, nobody can take it, or its time is up.
-async fn hand_over(
-    caller: &Known,
-    sender: &Sender,
-    clock: &dyn Clock,
-    body: Bytes,
-    deadline: Instant,
-) {
-    // Whoever waits hears of a deadline that has passed a little later than it knows itself.
-    let until = deadline + WAITS[0];
-    let id = MessageId::random().to_string();
-    for wait in WAITS.into_iter().map(Some).chain([None]) {
-        let signed = match caller.signer.sign(&id, clock.now(), &body) {
-            Ok(signed) => signed,
-            Err(error) => return tracing::error!(%error, "a reply cannot be signed"),
-        };
-        let headers: HeaderMap = match request_headers(&signed, &caller.id, None) {
-            Ok(headers) => headers,
-            Err(error) => return tracing::error!(%error, "a reply cannot be signed"),
-        };
-        let limits = SendLimits {
-            body: ANSWER,
-            ..SendLimits::default()
-        };
-        let sending = sender.send(&caller.target, Method::POST, headers, body.clone(), limits);
-        let Ok(sent) = timeout_at(until.max(Instant::now() + WAITS[0]), sending).await else {
-            break;
-        };
-        match (sent.answer.meaning(), wait) {
-            (Meaning::Accepted, _) => return,
-            (Meaning::Retry | Meaning::Throttle, Some(wait)) if Instant::now() + wait < until => {
-                sleep(wait).await;
-            }
-            (_, _) => break,
-        }
-    }
-    tracing::warn!(caller = %caller.id, "a reply was not taken");
 }
 
 /// Forgets a call when it has ended, however it did.
