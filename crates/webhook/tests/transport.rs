@@ -10,13 +10,14 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
 use polywire_core::contract::{Contract, InteractionInfo, Name, Requirement, schemars};
 use polywire_core::{
-    Answer, Channel, Context, Deliveries, ErrorKind, Head, Kind, Message, NoError, Outcome,
-    Provider, Publisher, Result, Service, Subscription, Transport,
+    Answer, Channel, Context, Deliveries, Dispatched, ErrorKind, Head, Kind, Message, NoError,
+    Outcome, Provider, Publisher, Result, Service, Subscription, Transport,
 };
 use polywire_http::{HttpConfig, HttpTransport};
 use polywire_webhook::guard::Policy;
 use polywire_webhook::{StoreConfig, WebhookConfig, WebhookTransport};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 const ORDERS: Name = Name::from_static("orders");
@@ -150,6 +151,41 @@ async fn a_consumer_that_starts_again_elsewhere_gets_what_it_missed() {
     assert_eq!(found, ["2", "3"]);
     again.close().await.unwrap();
     served.channel.close().await.unwrap();
+}
+
+/// A handler that never ends.
+struct Endless(mpsc::UnboundedSender<()>);
+
+impl Provider for Endless {
+    fn contract(&self) -> Result<Arc<Contract>> {
+        Ok(contract())
+    }
+
+    fn handle<'a>(&'a self, _: &'a Context, _: Bytes) -> BoxFuture<'a, Result<Answer>> {
+        self.0.send(()).unwrap();
+        std::future::pending().boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_runs_when_its_provider_is_closed_ends_with_it() {
+    let served = serve(|_| {}).await;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let endless = Service::new(Endless(begun)).unwrap();
+    served.channel.serve(Arc::new(endless)).await.unwrap();
+    let store = tempfile::tempdir().unwrap();
+    let consumer = served.consumer(&store).await;
+    let caller = consumer.clone();
+    let calling = tokio::spawn(async move { caller.call(call()).await });
+    timeout(SOON, begins.recv()).await.unwrap().unwrap();
+    served.channel.close().await.unwrap();
+    let called = timeout(SOON, calling).await.unwrap().unwrap();
+    let error = called.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_eq!(error.dispatched(), Dispatched::Maybe);
+    let closed = "the provider was closed while the handler ran";
+    assert!(error.message().contains(closed), "{error}");
+    consumer.close().await.unwrap();
 }
 
 #[tokio::test]

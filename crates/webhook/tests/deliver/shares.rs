@@ -1,11 +1,14 @@
 //! Rates and circuits: what an endpoint is given, and when it is left alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use polywire_core::ErrorKind;
-use polywire_webhook::deliver::{DeliverOptions, Deliverer, SenderOptions};
+use polywire_webhook::deliver::{DeliverOptions, Deliverer, NoticeCode, SenderOptions};
 use polywire_webhook::record::DeliveryState;
 use polywire_webhook::schedule::{CircuitLimits, EndpointLimits, Rate};
+use tokio::sync::Semaphore;
 
 use crate::sink::{Sink, status};
 use crate::world::{World, eventually, new, sender, terms};
@@ -109,6 +112,89 @@ async fn a_circuit_opens_is_probed_and_closes() {
     assert!(told.iter().all(|told| told.subscription == id));
     assert_eq!(sink.ids("/bad").len(), 10 + 4, "nothing more than failed");
     assert_eq!(world.get(&id).await.standing.failing_since, None);
+}
+
+#[tokio::test]
+async fn a_probe_goes_alone_however_many_may_go_together() {
+    let world = World::sqlite().await;
+    let (works, told) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(Semaphore::new(0)),
+    );
+    let (working, waits) = (works.clone(), told.clone());
+    let sink = Sink::start(move |seen| {
+        let (working, waits) = (working.clone(), waits.clone());
+        async move {
+            if seen.path != "/bad" {
+                return status(204);
+            }
+            if !working.load(Ordering::SeqCst) {
+                return status(500);
+            }
+            waits.acquire().await.unwrap().forget();
+            status(204)
+        }
+    })
+    .await;
+    let id = world.subscribe(&format!("{}/bad", sink.url)).await;
+    let all = (0..20).map(|number| new(&id, &format!("evt-{number}")));
+    let ids = world.enqueue(all.collect()).await;
+    let circuit = CircuitLimits {
+        failures: 3,
+        cooldown: Duration::from_secs(30),
+        max_cooldown: Duration::from_secs(600),
+    };
+    let deliverer = world.deliver_with(DeliverOptions {
+        // As above.
+        lease: Duration::from_secs(3600),
+        endpoint: EndpointLimits {
+            concurrency: 8,
+            circuit,
+            ..EndpointLimits::default()
+        },
+        ..world.options()
+    });
+    eventually("open", async || {
+        world.told.has(NoticeCode::Failing).then_some(())
+    })
+    .await;
+    // Those that were under way with the one that opened it have ended, and the others went back.
+    for id in &ids {
+        eventually("not in hand", async || {
+            (world.delivery(*id).await.state != DeliveryState::Leased).then_some(())
+        })
+        .await;
+    }
+    let before = sink.ids("/bad").len();
+    works.store(true, Ordering::SeqCst);
+    let early = Duration::from_secs(30) - Duration::from_millis(1);
+    world.clock.advance(early);
+    world.everything_due(&sink).await;
+    assert_eq!(sink.ids("/bad").len(), before, "left alone");
+    world.clock.advance(Duration::from_millis(1));
+    let probed = async || (sink.ids("/bad").len() > before).then_some(());
+    eventually("probed", probed).await;
+    world.everything_due(&sink).await;
+    assert_eq!(sink.ids("/bad").len(), before + 1, "by one alone");
+    told.add_permits(100);
+    // What failed may be due only later.
+    eventually("closed", async || {
+        world.told.has(NoticeCode::Recovered).then_some(())
+    })
+    .await;
+    world.clock.advance(Duration::from_secs(100));
+    for id in &ids {
+        eventually("done", async || {
+            (world.delivery(*id).await.state == DeliveryState::Done).then_some(())
+        })
+        .await;
+    }
+    deliverer.drain().await;
+    assert_eq!(
+        sink.ids("/bad").len(),
+        before + ids.len(),
+        "each went once more"
+    );
 }
 
 #[tokio::test]

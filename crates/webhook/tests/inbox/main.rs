@@ -8,9 +8,13 @@
 
 #[path = "../support/database.rs"]
 mod database;
+#[path = "../support/outage.rs"]
+mod outage;
 mod service;
 mod stores;
 mod suite;
+#[path = "../support/watched.rs"]
+mod watched;
 mod world;
 
 /// Every case of the suite, over one store.
@@ -87,6 +91,13 @@ macro_rules! over {
                     wait_for_a_service_that_has_their_version
                     are_finished_before_the_end
                     are_left_to_the_next_when_stopped
+                }
+                outages {
+                    are_waited_for_longer_each_time
+                    are_waited_for_by_a_drain
+                    leave_to_others_what_no_member_has_taken
+                    are_not_needed_to_know_when_a_retry_is_due
+                    let_nobody_count_what_came_back_before_a_replay
                 }
                 load {
                     five_thousand_events_for_fifty_members

@@ -1,5 +1,7 @@
 //! A store that does not answer for a while.
 
+#![allow(dead_code, reason = "each test target uses its own part")]
+
 use std::time::Duration;
 
 use async_trait::async_trait;
