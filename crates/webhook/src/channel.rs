@@ -95,6 +95,8 @@ impl Channel for WebhookChannel {
     async fn serve(&self, service: Arc<Service>) -> Result<()> {
         self.life.open()?;
         let provider = self.node.provider().await?;
+        // It listens from now on, and this process may be a consumer as well.
+        self.node.groups().await?;
         provider.serve(service.clone(), self.id).await?;
         self.http.serve(service).await
     }

@@ -96,6 +96,12 @@ impl Node {
     }
 
     pub(crate) async fn calls(&self) -> Result<&Arc<Calls>> {
+        // It listens from now on, and groups may be known; who only calls needs no store.
+        if self.config.has_inbox()
+            && let Err(error) = self.groups().await
+        {
+            tracing::warn!(%error, "groups that are registered get no events before one is joined");
+        }
         self.calls
             .get_or_try_init(async || {
                 let calls = Calls::new(
@@ -117,14 +123,16 @@ impl Node {
                     lease: self.config.lease,
                     sign: self.config.sign.clone(),
                 };
-                Ok(Arc::new(Groups::new(
+                let groups = Groups::new(
                     self.hooks.clone(),
                     self.place.clone(),
                     self.clock.clone(),
                     (inbox, store),
                     self.config.keyring()?,
                     options,
-                )))
+                );
+                groups.recall().await?;
+                Ok(Arc::new(groups))
             })
             .await
     }

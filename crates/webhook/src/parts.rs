@@ -71,6 +71,14 @@ impl WebhookConfig {
         }
     }
 
+    /// Whether something has been kept in a folder by an end that may have subscribed.
+    pub(crate) fn has_inbox(&self) -> bool {
+        match &self.store {
+            StoreConfig::Directory(directory) => directory.join(Purpose::Inbox.file()).exists(),
+            StoreConfig::Postgres(_) => false,
+        }
+    }
+
     /// Opens a store.
     ///
     /// # Errors

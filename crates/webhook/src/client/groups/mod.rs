@@ -2,6 +2,7 @@
 
 mod keeper;
 mod provider;
+mod recall;
 mod registration;
 mod spool;
 
@@ -12,13 +13,13 @@ use std::sync::Arc;
 use futures_util::stream;
 use parking_lot::Mutex;
 use polywire_core::contract::{Name, Version};
-use polywire_core::{Deliveries, ErrorKind, MessageId, Result, Subscription};
+use polywire_core::{Deliveries, ErrorKind, MessageId, Result, Subscription, Token};
 use tokio::task::JoinHandle;
 
 use super::hooks::Hooks;
 use super::place::Place;
 use crate::clock::Clock;
-use crate::inbox::{Inbox, Member, QueueName, QueueTerms};
+use crate::inbox::{Inbox, Member, Queue, QueueName, QueueTerms};
 use crate::seal::Keyring;
 use crate::signature::Algorithm;
 use crate::store::Store;
@@ -38,6 +39,8 @@ pub(crate) struct Groups {
     lease: std::time::Duration,
     sign: Vec<Algorithm>,
     kept: Mutex<HashMap<QueueName, Arc<Kept>>>,
+    /// Groups that were registered before and have not had a member here yet.
+    recalled: Mutex<HashMap<QueueName, Arc<Spool>>>,
 }
 
 /// A group that has had a member here; it goes on being delivered to.
@@ -81,6 +84,7 @@ impl Groups {
             lease: options.lease,
             sign: options.sign,
             kept: Mutex::default(),
+            recalled: Mutex::default(),
         }
     }
 
@@ -91,35 +95,18 @@ impl Groups {
     ) -> Result<Deliveries> {
         let alone = subscription.group.is_none();
         let name = name(&subscription)?;
-        let group = match &subscription.group {
-            Some(group) => group.clone(),
-            None => Name::from_static("alone"),
+        let asked = Asked {
+            name: name.clone(),
+            requirement: subscription.requirement.clone(),
+            event: subscription.event.clone(),
+            group: subscription.group.clone(),
         };
-        let requirement = subscription.requirement.clone();
-        let terms = QueueTerms {
-            group,
-            version: requirement
-                .floor()
-                .cloned()
-                .unwrap_or(Version::new(0, 0, 0)),
-            requested: requirement,
-            interactions: vec![subscription.event.clone()],
-        };
-        let queue = self.inbox.open(&name, terms).await?;
+        let queue = self.inbox.open(&name, terms(&asked)).await?;
         // A member first, so that nothing arrives in a queue that nobody looks at.
         let member = self.inbox.join(&queue, subscription.prefetch)?;
         let known = self.kept.lock().get(&name).cloned();
         if known.is_none() {
-            let spool = Spool {
-                inbox: self.inbox.clone(),
-                queue,
-                contract: subscription.contract.clone(),
-                event: subscription.event.clone(),
-                requirement: subscription.requirement.clone(),
-                clock: self.clock.clone(),
-                order: Mutex::default(),
-            };
-            self.keep(&name, Arc::new(spool), subscription).await?;
+            self.keep(asked, queue, subscription.token).await?;
         }
         let leaving = alone.then(|| Leaving {
             groups: self.clone(),
@@ -134,23 +121,19 @@ impl Groups {
         )))
     }
 
-    async fn keep(
-        &self,
-        name: &QueueName,
-        spool: Arc<Spool>,
-        subscription: Subscription,
-    ) -> Result<()> {
+    async fn keep(&self, asked: Asked, queue: Queue, token: Option<Token>) -> Result<()> {
+        let name = &asked.name;
+        let recalled = self.recalled.lock().remove(name);
+        let spool = match &recalled {
+            // The one that its hook has.
+            Some(spool) => spool.clone(),
+            None => Arc::new(self.spool(&asked, queue)),
+        };
         let hook_id = hook_id(name);
         let hook = self.hooks.open(&hook_id, spool.clone());
-        let asked = Asked {
-            name: name.clone(),
-            requirement: subscription.requirement,
-            event: subscription.event,
-            group: subscription.group,
-        };
         let provider = Provider {
             place: self.place.clone(),
-            token: subscription.token,
+            token,
             lease: self.lease,
             sign: self.sign.clone(),
         };
@@ -170,13 +153,16 @@ impl Groups {
             // Nobody is there yet: the keeper goes on asking.
             Err(error) if error.kind() == ErrorKind::Unavailable => None,
             Err(error) => {
-                self.hooks.close(&hook_id);
+                match recalled {
+                    Some(spool) => drop(self.recalled.lock().insert(name.clone(), spool)),
+                    None => self.hooks.close(&hook_id),
+                }
                 return Err(error);
             }
         };
         let kept = Arc::new(Kept {
             hook_id,
-            asked,
+            asked: asked.clone(),
             provider,
             keeping: Mutex::new(Some(tokio::spawn(keeper.run(registered)))),
         });
@@ -184,6 +170,19 @@ impl Groups {
         // Two subscribed at once: the hook is the same, and one keeper is enough.
         drop(before);
         Ok(())
+    }
+
+    /// What takes the events of a group.
+    fn spool(&self, asked: &Asked, queue: Queue) -> Spool {
+        Spool {
+            inbox: self.inbox.clone(),
+            queue,
+            contract: asked.requirement.contract().clone(),
+            event: asked.event.clone(),
+            requirement: asked.requirement.clone(),
+            clock: self.clock.clone(),
+            order: Mutex::default(),
+        }
     }
 
     fn registrations(&self) -> Registrations {
@@ -213,6 +212,9 @@ impl Groups {
 
     /// Lets go of every group; each goes on at the next start, and before that at another process of it.
     pub(crate) async fn close(&self) {
+        for (name, _) in self.recalled.lock().drain() {
+            self.hooks.close(&hook_id(&name));
+        }
         let all: Vec<Arc<Kept>> = self.kept.lock().drain().map(|(_, kept)| kept).collect();
         for kept in all {
             if let Some(keeping) = kept.keeping.lock().take() {
@@ -256,6 +258,21 @@ impl Drop for Leaving {
                 tracing::debug!(%error, group = %name, "a subscription was not ended");
             }
         });
+    }
+}
+
+/// What a group's queue is for.
+fn terms(asked: &Asked) -> QueueTerms {
+    let requirement = asked.requirement.clone();
+    let group = asked.group.clone();
+    QueueTerms {
+        group: group.unwrap_or(Name::from_static("alone")),
+        version: requirement
+            .floor()
+            .cloned()
+            .unwrap_or(Version::new(0, 0, 0)),
+        requested: requirement,
+        interactions: vec![asked.event.clone()],
     }
 }
 

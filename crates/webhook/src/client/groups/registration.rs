@@ -12,7 +12,7 @@ use crate::inbox::QueueName;
 use crate::record::{Float, KeyRecord, Subscription, SubscriptionId, Terms};
 use crate::seal::Keyring;
 use crate::signature::{Algorithm, Verifier, VerifyingKey};
-use crate::store::{Store, Updated};
+use crate::store::{MAX_BATCH, Store, Subscriptions, Updated};
 use crate::wire::{Document, KeyDocument};
 
 /// Whose records these are; the provider's id follows once there is one.
@@ -63,6 +63,31 @@ impl Registration {
             .sink
             .strip_prefix(NOWHERE)
             .unwrap_or(&self.0.terms.sink)
+    }
+
+    /// What was subscribed to; `None` for somebody who was alone, whose subscription ended with it.
+    pub(super) fn asked(&self) -> Result<Option<Asked>> {
+        let terms = &self.0.terms;
+        let (Some(group), [event]) = (&terms.group, &terms.events[..]) else {
+            return Ok(None);
+        };
+        let name = super::name(&polywire_core::Subscription {
+            contract: terms.contract().clone(),
+            event: event.clone(),
+            group: Some(group.clone()),
+            requirement: terms.requested.clone(),
+            prefetch: 1,
+            token: None,
+        })?;
+        let asked = Asked {
+            requirement: terms.requested.clone(),
+            event: event.clone(),
+            group: Some(group.clone()),
+            name,
+        };
+        // One whose name is made in another way is not for us.
+        let own = Registrations::id(&asked.name)? == self.0.id;
+        Ok(own.then_some(asked))
     }
 
     /// The names of the keys that are known.
@@ -164,6 +189,22 @@ impl Registrations {
         match self.store.update(&of.0.id, of.0.revision, terms).await? {
             Updated::Done(made) => Ok(Some(Registration(*made))),
             Updated::Stale(_) | Updated::Absent => Ok(None),
+        }
+    }
+
+    /// Those that a provider has accepted.
+    pub(super) async fn all(&self) -> Result<Vec<Registration>> {
+        let mut ask = Subscriptions::default();
+        let mut all = Vec::new();
+        loop {
+            let page = self.store.subscriptions(&ask).await?;
+            let more = page.len() == MAX_BATCH;
+            ask.after = page.last().map(|last| last.id.clone());
+            let found = page.into_iter().map(Registration);
+            all.extend(found.filter(|found| found.id().is_some()));
+            if !more {
+                return Ok(all);
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Both ends of the transport as its users make them: what the suite does not ask.
 #![allow(clippy::unwrap_used)]
 
+mod recall;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ struct Served {
     transport: WebhookTransport,
     channel: Arc<dyn Channel>,
     service: Arc<Service>,
-    _store: TempDir,
+    store: TempDir,
 }
 
 fn config(store: &TempDir) -> WebhookConfig {
@@ -79,7 +81,7 @@ async fn serve(change: impl FnOnce(&mut WebhookConfig)) -> Served {
         transport,
         channel,
         service,
-        _store: store,
+        store,
     }
 }
 
@@ -113,10 +115,14 @@ fn call() -> Message {
 }
 
 async fn subscribe(consumer: &Arc<dyn Channel>) -> Deliveries {
+    join(consumer, "billing").await
+}
+
+async fn join(consumer: &Arc<dyn Channel>, group: &'static str) -> Deliveries {
     let subscription = Subscription {
         contract: ORDERS,
         event: SHIPPED,
-        group: Some(Name::from_static("billing")),
+        group: Some(Name::from_static(group)),
         requirement: Requirement::parse_list(ORDERS, "^1.4").unwrap(),
         prefetch: 8,
         token: None,
