@@ -1,6 +1,6 @@
 //! What Polywire costs beside what it replaces.
 //!
-//! `cargo run --release -p polywire-benches -- [memory|http|all] [--quick]` prints tables and writes
+//! `cargo run --release -p polywire-benches -- [memory|http|amqp|webhook|all] [--quick]` prints tables and writes
 //! `benches/RESULTS.md`; `cargo bench -p polywire-benches` runs the memory call under criterion.
 
 pub mod amqp;
@@ -12,3 +12,4 @@ pub mod memory;
 pub mod payload;
 pub mod report;
 pub mod stats;
+pub mod webhook;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use polywire_test_broker::{Broker, Options};
+use polywire_test_postgres::Server;
 
 use polywire_benches::http::{Contender, Plan, compare, serve};
-use polywire_benches::{amqp, machine, memory, report};
+use polywire_benches::{amqp, machine, memory, report, webhook};
 
 /// What Polywire costs beside what it replaces.
 #[derive(Debug, Parser)]
@@ -31,6 +32,7 @@ enum What {
     Memory,
     Http,
     Amqp,
+    Webhook,
     All,
 }
 
@@ -42,6 +44,9 @@ enum Hidden {
         #[arg(value_enum)]
         contender: Contender,
     },
+    /// What webhooks are posted to, started by the measuring process.
+    #[command(hide = true)]
+    Sink,
     /// Only memory calls, or only their encoding, a fixed number of times: for counting instructions under a profiler.
     #[command(hide = true)]
     Repeat {
@@ -75,6 +80,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 .await?
                 .map_err(Into::into)
         }),
+        Some(Hidden::Sink) => runtime.block_on(webhook::serve()),
         Some(Hidden::Repeat { what, times, bytes }) => {
             runtime.block_on(memory::repeat(what, times, bytes))
         }
@@ -125,6 +131,21 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{section}")?;
         sections.push(section);
     }
+    if wants(What::Webhook) {
+        let plan = webhook_plan(arguments.quick);
+        let (url, _server) = postgres()?;
+        let progress = |round| {
+            let _ = writeln!(stderr(), "webhooks, round {round} ...");
+        };
+        let figures = webhook::compare(&plan, &url, progress).await?;
+        let section = format!(
+            "## Webhooks\n\n{}\n\n{}",
+            report::webhook_table(&figures),
+            report::webhook_notes(&plan, &figures)
+        );
+        writeln!(out, "{section}")?;
+        sections.push(section);
+    }
     if !arguments.quick && arguments.what == What::All {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
         fs::write(&path, report::page(&machine::facts(), &sections))?;
@@ -140,6 +161,24 @@ fn amqp_plan(quick: bool) -> amqp::Plan {
         events: if quick { 4000 } else { 10_000 },
         window: 1000,
     }
+}
+
+fn webhook_plan(quick: bool) -> webhook::Plan {
+    webhook::Plan {
+        bytes: 1024,
+        rounds: if quick { 3 } else { 9 },
+        events: if quick { 4000 } else { 10_000 },
+        window: 512,
+    }
+}
+
+/// The database of `POLYWIRE_TEST_POSTGRES_URL`, or that of a private server for as long as this measures.
+fn postgres() -> Result<(String, Option<Server>), Box<dyn Error>> {
+    if let Ok(url) = std::env::var("POLYWIRE_TEST_POSTGRES_URL") {
+        return Ok((url, None));
+    }
+    let server = Server::start().map_err(|error| error.to_string())?;
+    Ok((server.url("postgres"), Some(server)))
 }
 
 /// The broker of `POLYWIRE_TEST_AMQP_URL`, or a private node for as long as this measures.

@@ -8,6 +8,7 @@ use crate::amqp;
 use crate::http::{Case, Contender, Plan, Sample};
 use crate::memory::Figures;
 use crate::stats::{median, paired_ratio};
+use crate::webhook;
 
 /// The memory call beside its promises.
 #[must_use]
@@ -145,6 +146,52 @@ pub fn amqp_notes(plan: &amqp::Plan) -> String {
         plan.events,
         plan.window,
         amqp::Contender::ALL[0].name(),
+    )
+}
+
+/// Events kept and delivered: medians of all rounds, and medians of the ratios within a round.
+#[must_use]
+pub fn webhook_table(figures: &webhook::Figures) -> String {
+    let mut table = table(&["contender", "kept/s", "CPU us", "delivered/s", "CPU us"]);
+    let Some((_, base)) = figures.first() else {
+        return table.to_string();
+    };
+    for (contender, samples) in figures {
+        let cell = |value: fn(&webhook::Sample) -> f64| {
+            let own: Vec<f64> = samples.iter().map(value).collect();
+            let base: Vec<f64> = base.iter().map(value).collect();
+            format!("{:.0} ({:.2})", median(&own), paired_ratio(&own, &base))
+        };
+        table.add_row(row([
+            contender.name().to_owned(),
+            cell(|one| one.published),
+            cell(|one| one.publish_cpu),
+            cell(|one| one.delivered),
+            cell(|one| one.delivery_cpu),
+        ]));
+    }
+    table.to_string()
+}
+
+/// How the rounds were made and how quiet the machine was, for the reader of the table.
+#[must_use]
+pub fn webhook_notes(plan: &webhook::Plan, figures: &webhook::Figures) -> String {
+    let others: Vec<f64> = figures
+        .iter()
+        .flat_map(|(_, samples)| samples.iter().map(|one| one.others))
+        .collect();
+    format!(
+        "{} rounds per contender, in turn, of {} events with {} B of JSON; all stores are durable on the disk when they answer. Kept is what \
+         is inserted in transactions of 256 rows by the bare batch, and published by {} at once otherwise. Delivered is posted to one sink, a \
+         process of its own, with 16 under way at once: signed and forgotten by the bare loop, leased from the store, signed and settled \
+         there otherwise. CPU is this process's. In parentheses the ratio to the bare programs, paired within a round: above 1 is better for \
+         what is counted per second, below 1 for times. Other processes, the sink and PostgreSQL among them, used {:.0} % of the machine \
+         (median of the turns).",
+        plan.rounds,
+        plan.events,
+        plan.bytes,
+        plan.window,
+        median(&others) * 100.0,
     )
 }
 

@@ -27,6 +27,8 @@ pub enum Part {
     Http,
     /// Events and calls over RabbitMQ, beside bare lapin
     Amqp,
+    /// Events kept and delivered over webhooks, beside a bare batch of SQLite and bare signed posts
+    Webhook,
     /// Everything
     All,
 }
@@ -40,6 +42,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
         Part::Memory => "memory",
         Part::Http => "http",
         Part::Amqp => "amqp",
+        Part::Webhook => "webhook",
         Part::All => "all",
     };
     let mut words = vec![

@@ -1,4 +1,4 @@
-//! A contender's server in a process of its own, so that its CPU time can be told apart.
+//! A server in a process of its own, so that its CPU time can be told apart.
 
 use std::error::Error;
 use std::io::{Write as _, stdout};
@@ -17,19 +17,19 @@ const START: Duration = Duration::from_secs(20);
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) address: String,
-    pub(super) pid: u32,
+pub(crate) struct Server {
+    pub(crate) address: String,
+    pub(crate) pid: u32,
     _child: Child,
     /// The server watches for its end, so that it does not outlive a parent that was killed.
     _stdin: Option<ChildStdin>,
 }
 
 impl Server {
-    /// Starts this very program as the server of a contender.
-    pub(super) async fn start(contender: Contender) -> Result<Self, Box<dyn Error>> {
+    /// Starts this very program with arguments that make it a server.
+    pub(crate) async fn start(arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["serve", contender.name()])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -39,7 +39,7 @@ impl Server {
         timeout(START, BufReader::new(out).read_line(&mut address)).await??;
         let address = address.trim().to_owned();
         if address.is_empty() {
-            return Err(format!("the server of {} did not start", contender.name()).into());
+            return Err(format!("no server by {arguments:?}: it did not start").into());
         }
         Ok(Self {
             address,
@@ -75,11 +75,12 @@ pub async fn serve(contender: Contender) -> Result<(), Box<dyn Error>> {
     };
     tokio::select! {
         served = serving => served,
-        _ = closed() => Ok(()),
+        _ = parent_gone() => Ok(()),
     }
 }
 
-async fn closed() -> std::io::Result<()> {
+/// Waits for the end of standard input.
+pub(crate) async fn parent_gone() -> std::io::Result<()> {
     let mut rest = Vec::new();
     stdin().read_to_end(&mut rest).await?;
     Ok(())

@@ -71,7 +71,10 @@ impl Clients {
     async fn start() -> Result<Self, Box<dyn Error>> {
         let mut servers = Vec::new();
         for contender in Contender::ALL {
-            servers.push((contender, Server::start(contender).await?));
+            servers.push((
+                contender,
+                Server::start(&["serve", contender.name()]).await?,
+            ));
         }
         let at = |wanted| {
             servers

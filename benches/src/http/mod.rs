@@ -8,5 +8,6 @@ pub mod polywire;
 pub mod tonic;
 
 pub use child::serve;
+pub(crate) use child::{Server, parent_gone};
 pub use compare::{Case, Contender, Plan, compare};
 pub use load::{Load, Sample};
