@@ -65,11 +65,11 @@ async fn end(config: WebhookConfig) -> Result<Arc<dyn Channel>> {
 #[async_trait]
 impl<S: Stores> Factory for Webhook<S> {
     fn patience(&self) -> Duration {
-        Duration::from_secs(90)
+        Duration::from_secs(180)
     }
 
     fn case_limit(&self) -> Duration {
-        Duration::from_secs(300)
+        Duration::from_secs(600)
     }
 
     async fn world(&self, options: WorldOptions) -> Result<Box<dyn World>> {

@@ -41,22 +41,35 @@ impl Beats {
     }
 }
 
-/// A sink that answers the frozen worker only when it is told, of two attempts one with a failure.
-async fn holding() -> (Sink, Arc<Semaphore>) {
-    let told = Arc::new(Semaphore::new(0));
-    let waits = told.clone();
+/// A sink that answers only when it is told, and the frozen worker's attempts in turn with success and failure.
+struct Holding {
+    sink: Sink,
+    frozen: Arc<Semaphore>,
+    other: Arc<Semaphore>,
+}
+
+async fn holding() -> Holding {
+    let (frozen, other) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let waits = [frozen.clone(), other.clone()];
     let sink = Sink::start(move |seen| {
         let waits = waits.clone();
         async move {
-            if seen.header("user-agent") != FROZEN {
-                return status(204);
-            }
-            let _told = waits.acquire().await;
-            status(if seen.number % 2 == 0 { 204 } else { 500 })
+            let is_frozen = seen.header("user-agent") == FROZEN;
+            let told = waits[usize::from(!is_frozen)].acquire().await;
+            told.unwrap().forget();
+            status(if is_frozen && seen.number % 2 == 1 {
+                500
+            } else {
+                204
+            })
         }
     })
     .await;
-    (sink, told)
+    Holding {
+        sink,
+        frozen,
+        other,
+    }
 }
 
 pub(crate) async fn taken_over(beats: Beats) {
@@ -67,12 +80,13 @@ pub(crate) async fn taken_over(beats: Beats) {
     let url = database.url.clone();
     let world = World::real(data).await;
     let mut audit = audit(&url).await;
-    let (sink, told) = holding().await;
+    let held = holding().await;
+    let sink = &held.sink;
     let id = world.subscribe(&sink.url).await;
     let all = (0..ALL).map(|number| new(&id, &format!("evt-{number}")));
     let ids = world.enqueue(all.collect()).await;
 
-    let start = |name: &str| {
+    let start = |name: &str, beats: Beats| {
         let settings = [
             (worker::STORE, url.as_str()),
             (worker::NAME, name),
@@ -80,48 +94,54 @@ pub(crate) async fn taken_over(beats: Beats) {
         ];
         Process::start(worker::ROLE, &settings)
     };
-    let mut frozen = start(FROZEN);
+    let mut frozen = start(FROZEN, beats);
     frozen.says("started").await;
     sink.wait(AT_ONCE as usize).await;
     for id in &ids {
         world.becomes(*id, DeliveryState::Leased, 1).await;
     }
     frozen.freeze();
-    let mut other = start("other");
+    let mut other = start("other", Beats::Prompt);
     other.says("started").await;
     // A second lease of each: the first one has run out.
+    sink.wait(2 * AT_ONCE as usize).await;
     for id in &ids {
-        world.becomes(*id, DeliveryState::Done, 2).await;
+        world.becomes(*id, DeliveryState::Leased, 2).await;
     }
-    let before = kept(&world, &ids).await;
-
-    told.add_permits(AT_ONCE as usize);
-    eventually("answered", async || (sink.under_way() == 0).then_some(())).await;
-    frozen.thaw();
-    let fates = refused(&mut frozen, &ids, beats).await;
     match beats {
+        // Everything is over when it goes on.
         Beats::Prompt => {
+            complete(&world, &held, &ids).await;
+            let before = kept(&world, &ids).await;
+            thaw(&frozen, &held).await;
+            refused(&mut frozen, &ids, beats).await;
             frozen.tell("drain");
             frozen.says("drained").await;
-        }
-        // Two that succeeded and two that failed, and what it had not begun: it does not begin it now.
-        Beats::Withheld => {
-            let expected = [("done", 2), ("release", 6), ("retry", 2)];
             assert_eq!(
-                fates,
-                BTreeMap::from(expected.map(|(fate, count)| (fate.into(), count)))
+                kept(&world, &ids).await,
+                before,
+                "what it said changes nothing"
             );
+        }
+        // The other one is amid its attempts, and only the fence tells its leases from those that were lost.
+        Beats::Withheld => {
+            thaw(&frozen, &held).await;
+            let fates = refused(&mut frozen, &ids, beats).await;
+            // Two that succeeded and two that failed, and what it had not begun: it does not begin it now.
+            let expected = [("done", 2), ("release", 6), ("retry", 2)];
+            let expected = expected.map(|(fate, count)| (fate.to_owned(), count));
+            assert_eq!(fates, BTreeMap::from(expected));
+            for id in &ids {
+                world.becomes(*id, DeliveryState::Leased, 2).await;
+            }
+            complete(&world, &held, &ids).await;
+            kept(&world, &ids).await;
         }
     }
     other.tell("drain");
     other.says("drained").await;
     drop((frozen, other));
 
-    assert_eq!(
-        kept(&world, &ids).await,
-        before,
-        "what it said changes nothing"
-    );
     let completed: Vec<(i64, i64)> =
         sqlx::query_as("select delivery, count(*) from completed group by delivery")
             .fetch_all(&mut audit)
@@ -129,7 +149,24 @@ pub(crate) async fn taken_over(beats: Beats) {
             .unwrap();
     let once: BTreeMap<_, _> = ids.iter().map(|id| (id.0, 1)).collect();
     assert_eq!(completed.into_iter().collect::<BTreeMap<_, _>>(), once);
-    posts(&sink);
+    posts(sink);
+}
+
+/// The other worker's attempts succeed.
+async fn complete(world: &World, held: &Holding, ids: &[DeliveryId]) {
+    held.other.add_permits(ALL);
+    for id in ids {
+        world.becomes(*id, DeliveryState::Done, 2).await;
+    }
+}
+
+/// The frozen worker's attempts are answered, and it goes on.
+async fn thaw(frozen: &Process, held: &Holding) {
+    let left = held.sink.under_way() - AT_ONCE as usize;
+    held.frozen.add_permits(AT_ONCE as usize);
+    let answered = async || (held.sink.under_way() == left).then_some(());
+    eventually("answered", answered).await;
+    frozen.thaw();
 }
 
 /// Has the database itself note whenever a delivery becomes done.

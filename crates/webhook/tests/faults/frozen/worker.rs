@@ -38,16 +38,17 @@ pub(crate) async fn work(mut told: mpsc::UnboundedReceiver<String>) {
         between: Arc::new(between),
     };
     let name = setting(NAME);
+    let is_frozen = name == FROZEN;
     let options = DeliverOptions {
-        // The other one has to find by itself that leases have run out. On a machine that is too busy to prolong them, the
-        // first one would be the first to find it.
-        poll: if name == FROZEN {
+        // The other one has to find by itself that leases have run out, and keeps its own however busy the machine is. The
+        // first one is not to be the first to find it.
+        poll: if is_frozen {
             SOON
         } else {
             Duration::from_millis(20)
         },
+        lease: if is_frozen { LEASE } else { SOON },
         user_agent: name,
-        lease: LEASE,
         endpoint: EndpointLimits {
             concurrency: AT_ONCE,
             ..EndpointLimits::default()
