@@ -51,9 +51,9 @@ macro_rules! export_plugin {
                         ::core::option::Option::None => "",
                     },
                 );
-
-            $crate::unload_shim!();
         };
+
+        $crate::unload_shim!();
     };
 }
 

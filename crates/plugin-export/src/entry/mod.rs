@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_contract::Contract;
+use polywire_core::__private::forget_documents;
 use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::{CallView, HostTable, Output, bytes};
 use polywire_plugin_abi::{Code, raw};
@@ -183,16 +184,14 @@ unsafe extern "C" fn call(
         };
         // SAFETY: the host lends the call until this returns.
         match unsafe { CallView::read(call) } {
-            Ok(call) => answer::write(&out, instance.call(&call)),
+            Ok(call) => {
+                let answered = instance.call(&call);
+                answer::write(&out, answered, hook::count() != panics)
+            }
             Err(error) => answer::refuse(&out, Code::Failed, &malformed(error)),
         }
     });
-    match code {
-        // The service contained the handler's panic already, and the host counts those.
-        Ok(Code::Failed) if hook::count() != panics => Code::Panicked.number(),
-        Ok(code) => code.number(),
-        Err(Panicked) => Code::Panicked.number(),
-    }
+    code.unwrap_or(Code::Panicked).number()
 }
 
 unsafe extern "C" fn quiesce(instance: *mut c_void, timeout_ms: u32) -> i32 {
@@ -226,6 +225,7 @@ unsafe extern "C" fn fini() -> i32 {
         }
         hook::remove();
         *described() = None;
+        forget_documents();
         // SAFETY: there is no instance, so nothing runs; the host sees to it that no thread ends meanwhile.
         unsafe { shim::end() }
     });

@@ -23,8 +23,10 @@ impl Grave {
 
     /// Hands a generation over; does not wait.
     pub(super) fn bury(&self, parts: Parts) {
-        // Without the thread it stays where it is: dropping a library does not close it.
-        let _ = self.0.send(parts);
+        if let Err(unsent) = self.0.send(parts) {
+            // Without the thread it stays as it is, with what its own threads call.
+            std::mem::forget(unsent);
+        }
     }
 }
 
