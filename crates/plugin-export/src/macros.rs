@@ -8,12 +8,30 @@
 /// The crate must be a `cdylib`, may be an `rlib` as well, and must be built with `panic = "unwind"`. It carries the name
 /// and the version of its package.
 ///
-/// ```text
-/// fn server(setup: &Setup) -> polywire::Result<Export> {
-///     let service = Service::new(Versions::new().serve(OrdersServer::new(Shop::open(setup.config())?)))?;
-///     Ok(Export::new(service))
+/// ```
+/// use std::convert::Infallible;
+/// use polywire_core::{Context, Result, Service, Versions};
+/// use polywire_plugin_export::{Export, Setup, export_plugin};
+///
+/// #[polywire_macros::contract(crate = polywire_core, name = "orders", version = "1.4.0")]
+/// trait Orders {
+///     async fn cancel(&self, cx: &Context) -> Result<(), Infallible>;
 /// }
-/// polywire_plugin_export::export_plugin!(server, OrdersClient);
+///
+/// struct Shop;
+///
+/// impl Orders for Shop {
+///     async fn cancel(&self, _: &Context) -> Result<(), Infallible> {
+///         Ok(())
+///     }
+/// }
+///
+/// fn server(_: &Setup) -> Result<Export> {
+///     Ok(Service::new(Versions::new().serve(OrdersServer::new(Shop)))?.into())
+/// }
+///
+/// export_plugin!(server, OrdersClient);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! export_plugin {

@@ -112,6 +112,8 @@ fn compile(folder: &Path, panics: &str) -> Result<(), String> {
         .arg("-L")
         .arg(format!("dependency={}", export.parent().unwrap().display()))
         .arg(&source)
+        .env("CARGO_PKG_NAME", "nothing")
+        .env("CARGO_PKG_VERSION", "1.0.0")
         .current_dir(folder)
         .output()
         .unwrap();

@@ -175,6 +175,44 @@ fn swap_under_callers(plugin: &str, method: &str, field: &str, swaps: usize) {
 }
 
 #[test]
+fn threads_that_come_and_go_meet_libraries_that_come_and_go() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (world, slot) = (World::deaf(), Slot::new());
+    let small = stripped("busy", world.folder());
+    let mut swapper = Swapper {
+        free: (0..COPIES).map(|_| world.copy(&small)).collect(),
+        world: &world,
+        slot: &slot,
+        there: 0,
+    };
+    swapper.swap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stopping = Stop(&stop);
+        for _ in 0..CALLERS {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Acquire) {
+                    // It ends at once, while what it called may be on its way out.
+                    let visit = thread::scope(|scope| {
+                        let body = r#"{"number":1}"#;
+                        let visitor =
+                            scope.spawn(|| call(&slot.current().unwrap(), "work", body).map(drop));
+                        visitor.join().unwrap()
+                    });
+                    visit.unwrap();
+                }
+            });
+        }
+        for _ in 0..swaps(200) {
+            swapper.swap();
+        }
+        drop(stopping);
+    });
+    drop(slot.swap(None));
+    swapper.leave(0);
+}
+
+#[test]
 fn a_plain_provider_is_swapped_under_callers() {
     swap_under_callers("plain", "quote", "pens", swaps(1000));
 }

@@ -104,6 +104,19 @@ fn one_that_is_not_concurrent_takes_one_call_at_a_time() {
 }
 
 #[test]
+fn one_that_never_stops_keeps_no_other_from_ending() {
+    let world = World::new();
+    let hangs = compiled(world.folder(), "hangs", &["HANGS"]);
+    drop(world.load(&hangs, "").unwrap());
+    let library = compiled(world.folder(), "greeter", &[]);
+    let generation = world.load(&library, "").unwrap();
+    let id = generation.id();
+    drop(generation);
+    let ended = world.ended();
+    assert_eq!((ended.id, ended.fate), (id, Fate::Unmapped));
+}
+
+#[test]
 fn one_that_cannot_be_closed_stays_and_says_why() {
     for (define, reason, text) in [
         (

@@ -194,7 +194,13 @@ pub(crate) fn compiled(folder: &Path, name: &str, defines: &[&str]) -> PathBuf {
     let library = folder.join(format!("{name}.so"));
     let output = Command::new("cc")
         .args([
-            "-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-pthread",
         ])
         .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-I")
