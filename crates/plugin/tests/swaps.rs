@@ -203,7 +203,7 @@ fn threads_that_come_and_go_meet_libraries_that_come_and_go() {
                 }
             });
         }
-        for _ in 0..swaps(200) {
+        for _ in 0..swaps(100) {
             swapper.swap();
         }
         drop(stopping);
@@ -214,10 +214,10 @@ fn threads_that_come_and_go_meet_libraries_that_come_and_go() {
 
 #[test]
 fn a_plain_provider_is_swapped_under_callers() {
-    swap_under_callers("plain", "quote", "pens", swaps(1000));
+    swap_under_callers("plain", "quote", "pens", swaps(500));
 }
 
 #[test]
 fn one_with_tasks_threads_and_thread_locals_is_swapped_under_callers() {
-    swap_under_callers("busy", "work", "number", swaps(500));
+    swap_under_callers("busy", "work", "number", swaps(1000));
 }

@@ -45,6 +45,7 @@ const FAILED: i32 = 1;
 /// The descriptor of a provider.
 #[must_use]
 pub const fn descriptor<P: Exported>(
+    flags: u32,
     name: &'static str,
     release: &'static str,
     build_id: &'static str,
@@ -57,7 +58,7 @@ pub const fn descriptor<P: Exported>(
         // The structure is far smaller than that.
         #[allow(clippy::cast_possible_truncation)]
         size: size_of::<raw::Plugin>() as u32,
-        flags: raw::CONCURRENT | raw::OWN_THREADS | unload,
+        flags: flags | raw::CONCURRENT | raw::OWN_THREADS | unload,
         name: raw::Slice::of(name.as_bytes()),
         release: raw::Slice::of(release.as_bytes()),
         build_id: raw::Slice::of(build_id.as_bytes()),

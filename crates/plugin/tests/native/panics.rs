@@ -9,6 +9,7 @@ use crate::support::{World, call, fixture};
 fn every_panic_of_a_handler_is_an_internal_error() {
     let world = World::new();
     let generation = world.load(&fixture("panics"), "").unwrap();
+    assert!(generation.descriptor().flags.is_short());
     for (panics, method) in ["plainly", "later", "twice"].into_iter().enumerate() {
         assert_eq!(generation.panics(), u64::try_from(panics).unwrap());
         let error = call(&generation, method, "").unwrap_err();

@@ -19,6 +19,8 @@ fn it_answers_with_replies_and_with_its_typed_errors() {
         ("orders", 5)
     );
     assert!(contract.fingerprint.is_some());
+    let flags = generation.descriptor().flags;
+    assert!(flags.is_concurrent() && flags.can_unload() && !flags.is_short());
     let (outcome, body) = call(&generation, "quote", r#"{"pens":3}"#).unwrap();
     assert_eq!(
         (outcome, &body[..]),
@@ -140,7 +142,7 @@ fn it_calls_out_through_its_host() {
 #[test]
 fn a_thread_that_does_not_end_keeps_its_library() {
     let world = World::within(polywire_plugin::native::Limits {
-        quiesce: Duration::from_millis(300),
+        quiesce: Duration::from_secs(3),
         ..Default::default()
     });
     let generation = world.load(&fixture("busy"), "stubborn").unwrap();

@@ -82,12 +82,20 @@ impl Services for Heard {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::within(Limits::default())
+        Self::within(Self::patient())
+    }
+
+    /// The default, but for a machine on which everything takes long.
+    fn patient() -> Limits {
+        Limits {
+            quiesce: PATIENCE,
+            ..Limits::default()
+        }
     }
 
     /// One that keeps nothing of what plugins log.
     pub(crate) fn deaf() -> Self {
-        Self::make(Limits::default(), true)
+        Self::make(Self::patient(), true)
     }
 
     pub(crate) fn within(limits: Limits) -> Self {
