@@ -123,6 +123,25 @@ fn a_file_is_loaded_once_whatever_its_name() {
 }
 
 #[test]
+fn a_new_file_is_not_taken_for_one_that_was_removed() {
+    let world = World::within(Limits {
+        max_resident: 2000,
+        ..Limits::default()
+    });
+    let library = compiled(world.folder(), "greeter", &[]);
+    for _ in 0..300 {
+        let copy = world.copy(&library);
+        let generation = world.loader.load(&copy, b"", &anything).unwrap();
+        drop(generation);
+        // The system may give its number to the next one as soon as nothing has it open.
+        std::fs::remove_file(copy).unwrap();
+    }
+    for _ in 0..300 {
+        assert_eq!(world.ended().fate, Fate::Unmapped);
+    }
+}
+
+#[test]
 fn no_more_are_resident_than_may_be() {
     let world = World::within(Limits {
         max_resident: 0,
