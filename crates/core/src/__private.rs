@@ -12,6 +12,8 @@ pub use polywire_contract as contract;
 pub use polywire_contract::schemars;
 pub use {bytes, serde, serde_json};
 
+pub use crate::document::{Document, forget_documents};
+
 use crate::codec;
 use crate::context::Context;
 use crate::error::{CallError, Error, ErrorKind, Result};

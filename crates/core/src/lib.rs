@@ -18,6 +18,7 @@ pub mod config;
 mod context;
 mod deadline;
 mod delivery;
+mod document;
 mod error;
 mod exchange;
 mod history;

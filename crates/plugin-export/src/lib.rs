@@ -29,6 +29,6 @@ pub mod __private {
 
     pub use crate::entry::{Exported, descriptor};
     pub use polywire_contract::Contract;
-    pub use polywire_core::{ContractClient, Result};
+    pub use polywire_core::{ContractClient, Result, Session};
     pub use polywire_plugin_abi::raw;
 }

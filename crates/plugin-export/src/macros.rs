@@ -5,19 +5,47 @@
 /// The first argument makes the provider from its [`Setup`](crate::Setup); the others are the generated clients of the
 /// contract versions that it serves, which tell the contracts before anything is configured.
 ///
+/// With `; short` at the end it says that its calls end soon and never wait, so that they may run on any thread.
+///
+/// When the library is closed, the values that it has left on threads which live on are destroyed on another thread.
+///
 /// The crate must be a `cdylib`, may be an `rlib` as well, and must be built with `panic = "unwind"`. It carries the name
 /// and the version of its package.
 ///
-/// ```text
-/// fn server(setup: &Setup) -> polywire::Result<Export> {
-///     let service = Service::new(Versions::new().serve(OrdersServer::new(Shop::open(setup.config())?)))?;
-///     Ok(Export::new(service))
+/// ```
+/// use std::convert::Infallible;
+/// use polywire_core::{Context, Result, Service, Versions};
+/// use polywire_plugin_export::{Export, Setup, export_plugin};
+///
+/// #[polywire_macros::contract(crate = polywire_core, name = "orders", version = "1.4.0")]
+/// trait Orders {
+///     async fn cancel(&self, cx: &Context) -> Result<(), Infallible>;
 /// }
-/// polywire_plugin_export::export_plugin!(server, OrdersClient);
+///
+/// struct Shop;
+///
+/// impl Orders for Shop {
+///     async fn cancel(&self, _: &Context) -> Result<(), Infallible> {
+///         Ok(())
+///     }
+/// }
+///
+/// fn server(_: &Setup) -> Result<Export> {
+///     Ok(Service::new(Versions::new().serve(OrdersServer::new(Shop)))?.into())
+/// }
+///
+/// export_plugin!(server, OrdersClient);
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! export_plugin {
     ($make:path, $($client:ty),+ $(,)?) => {
+        $crate::export_plugin!(@flags 0, $make, $($client),+);
+    };
+    ($make:path, $($client:ty),+; short) => {
+        $crate::export_plugin!(@flags $crate::__private::raw::SHORT, $make, $($client),+);
+    };
+    (@flags $flags:expr, $make:path, $($client:ty),+) => {
         const _: () = {
             #[cfg(panic = "abort")]
             ::core::compile_error!(
@@ -44,6 +72,7 @@ macro_rules! export_plugin {
             #[allow(non_upper_case_globals, unsafe_code)]
             pub static polywire_plugin_v1: $crate::__private::raw::Plugin =
                 $crate::__private::descriptor::<Here>(
+                    $flags,
                     ::core::env!("CARGO_PKG_NAME"),
                     ::core::env!("CARGO_PKG_VERSION"),
                     match ::core::option_env!("POLYWIRE_BUILD_ID") {
@@ -51,9 +80,9 @@ macro_rules! export_plugin {
                         ::core::option::Option::None => "",
                     },
                 );
-
-            $crate::unload_shim!();
         };
+
+        $crate::unload_shim!();
     };
 }
 

@@ -19,13 +19,13 @@ pub(super) fn write(declaration: &Declaration) -> TokenStream {
     quote! {
         #[doc(hidden)]
         fn #document() -> #contract {
-            static CONTRACT: ::std::sync::LazyLock<#contract> = ::std::sync::LazyLock::new(|| {
+            static CONTRACT: #private::Document = #private::Document::new();
+            CONTRACT.get(|| {
                 let contract = #private::contract::Contract::builder(#name, #version);
                 #(let contract = contract.description(#description);)*
                 #(let contract = #interactions;)*
                 #private::document(#name, #version, contract.build())
-            });
-            ::std::clone::Clone::clone(&*CONTRACT)
+            })
         }
     }
 }

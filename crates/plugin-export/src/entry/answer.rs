@@ -1,13 +1,13 @@
 //! A reply or an error as code and bytes.
 
-use polywire_core::{Error, Outcome, Problem, Reply};
+use polywire_core::{Error, ErrorKind, Outcome, Problem, Reply};
 use polywire_plugin_abi::Code;
 use polywire_plugin_abi::read::Output;
 
 use crate::instance::Refused;
 
-/// Writes how a call ended.
-pub(super) fn write(out: &Output, answer: Result<Reply, Refused>) -> Code {
+/// Writes how a call ended; `panicked` says that something panicked meanwhile.
+pub(super) fn write(out: &Output, answer: Result<Reply, Refused>, panicked: bool) -> Code {
     match answer {
         Ok(reply) => match &reply.outcome {
             Outcome::Done => body(out, Code::Ok, &reply.body),
@@ -18,6 +18,10 @@ pub(super) fn write(out: &Output, answer: Result<Reply, Refused>) -> Code {
                 }
             }
         },
+        // The service has contained the handler's panic already, and the host counts those.
+        Err(Refused { error, .. }) if panicked && error.kind() == ErrorKind::Internal => {
+            Code::Panicked
+        }
         Err(Refused { code, error }) => refuse(out, code, &error),
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_contract::Contract;
+use polywire_core::__private::forget_documents;
 use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::{CallView, HostTable, Output, bytes};
 use polywire_plugin_abi::{Code, raw};
@@ -44,6 +45,7 @@ const FAILED: i32 = 1;
 /// The descriptor of a provider.
 #[must_use]
 pub const fn descriptor<P: Exported>(
+    flags: u32,
     name: &'static str,
     release: &'static str,
     build_id: &'static str,
@@ -56,7 +58,7 @@ pub const fn descriptor<P: Exported>(
         // The structure is far smaller than that.
         #[allow(clippy::cast_possible_truncation)]
         size: size_of::<raw::Plugin>() as u32,
-        flags: raw::CONCURRENT | raw::OWN_THREADS | unload,
+        flags: flags | raw::CONCURRENT | raw::OWN_THREADS | unload,
         name: raw::Slice::of(name.as_bytes()),
         release: raw::Slice::of(release.as_bytes()),
         build_id: raw::Slice::of(build_id.as_bytes()),
@@ -183,16 +185,14 @@ unsafe extern "C" fn call(
         };
         // SAFETY: the host lends the call until this returns.
         match unsafe { CallView::read(call) } {
-            Ok(call) => answer::write(&out, instance.call(&call)),
+            Ok(call) => {
+                let answered = instance.call(&call);
+                answer::write(&out, answered, hook::count() != panics)
+            }
             Err(error) => answer::refuse(&out, Code::Failed, &malformed(error)),
         }
     });
-    match code {
-        // The service contained the handler's panic already, and the host counts those.
-        Ok(Code::Failed) if hook::count() != panics => Code::Panicked.number(),
-        Ok(code) => code.number(),
-        Err(Panicked) => Code::Panicked.number(),
-    }
+    code.unwrap_or(Code::Panicked).number()
 }
 
 unsafe extern "C" fn quiesce(instance: *mut c_void, timeout_ms: u32) -> i32 {
@@ -226,6 +226,7 @@ unsafe extern "C" fn fini() -> i32 {
         }
         hook::remove();
         *described() = None;
+        forget_documents();
         // SAFETY: there is no instance, so nothing runs; the host sees to it that no thread ends meanwhile.
         unsafe { shim::end() }
     });

@@ -23,8 +23,8 @@ const OTHERS: std::ops::RangeInclusive<u16> = 2..=9;
 impl Library {
     /// Loads a library, if its file is not loaded already and there are not too many. This runs its constructors.
     pub(super) fn open(path: &Path, most: usize) -> Result<Self, LoadError> {
-        let place = Place::of(path)?;
-        registry::enter(&place, most)?;
+        let (place, file) = Place::of(path)?;
+        registry::enter(&place, file, most)?;
         // SAFETY: loading runs code of the library, which whoever called trusts; that is what it is for.
         match unsafe { Handle::open(Some(&place.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(handle) => Ok(Self {
@@ -82,7 +82,12 @@ impl Library {
             Some(handle) => handle.close(),
             None => Ok(()),
         };
-        let kept = match (closed, maps::has(&self.place.path, self.place.inode)) {
+        let Place {
+            path,
+            device,
+            inode,
+        } = &self.place;
+        let kept = match (closed, maps::has(path, *device, *inode)) {
             (Err(_), _) => Reason::NotClosed,
             (Ok(()), Some(true)) => Reason::Pinned,
             (Ok(()), None) => Reason::Unverified,

@@ -2,33 +2,51 @@
 
 use std::path::Path;
 
-/// Whether the process's map has a file, by its path or by its number; `None` where there is no map to look at.
-pub(super) fn has(path: &Path, inode: u64) -> Option<bool> {
+/// Whether the process's map has a file, by its path or by its numbers; `None` where there is no map to look at.
+pub(super) fn has(path: &Path, device: u64, inode: u64) -> Option<bool> {
     let text = std::fs::read("/proc/self/maps").ok()?;
-    Some(listed(&String::from_utf8_lossy(&text), path, inode))
+    let device = format!("{:02x}:{:02x}", libc::major(device), libc::minor(device));
+    Some(listed(
+        &String::from_utf8_lossy(&text),
+        path,
+        &device,
+        inode,
+    ))
 }
 
-fn listed(maps: &str, path: &Path, inode: u64) -> bool {
+fn listed(maps: &str, path: &Path, device: &str, inode: u64) -> bool {
     let path = path.to_string_lossy();
     maps.lines().any(|line| {
-        let Some((number, name)) = entry(line) else {
+        let Some(entry) = Entry::of(line) else {
             return false;
         };
-        let name = name.strip_suffix(" (deleted)").unwrap_or(name);
-        // A file that was renamed since has another path, one on a layered file system may have another number. A file
-        // of another disk with the same number is taken for it only when it has the same name as well.
-        name == path || number == inode && file_name(name) == file_name(&path)
+        let name = entry.name.strip_suffix(" (deleted)").unwrap_or(entry.name);
+        // A file that was renamed since has another path; on a layered file system it may have another device.
+        let same = entry.device == device || file_name(name) == file_name(&path);
+        name == path || entry.inode == inode && same
     })
 }
 
-/// The inode and the path of a line such as `7f00-7f01 r-xp 00000000 08:01 1234   /a/b.so`.
-fn entry(line: &str) -> Option<(u64, &str)> {
-    let mut rest = line;
-    for _ in 0..4 {
-        rest = rest.split_once(' ')?.1.trim_start();
+/// A line such as `7f00-7f01 r-xp 00000000 08:01 1234   /a/b.so`.
+struct Entry<'a> {
+    device: &'a str,
+    inode: u64,
+    name: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let (_addresses, rest) = line.split_once(' ')?;
+        let (_rights, rest) = rest.split_once(' ')?;
+        let (_offset, rest) = rest.split_once(' ')?;
+        let (device, rest) = rest.split_once(' ')?;
+        let (inode, name) = rest.split_once(' ')?;
+        Some(Self {
+            device,
+            inode: inode.parse().ok()?,
+            name: name.trim_start(),
+        })
     }
-    let (number, name) = rest.split_once(' ')?;
-    Some((number.parse().ok()?, name.trim_start()))
 }
 
 fn file_name(path: &str) -> &str {
@@ -45,18 +63,19 @@ mod tests {
                     7f01-7f02 r--p 00001000 08:01 99                         /a/gone.so (deleted)\n\
                     7f02-7f03 rw-p 00000000 00:00 0 \n\
                     7ffc-7ffd rw-p 00000000 00:00 0                          [stack]\n";
-        let listed = |path: &str, inode| listed(maps, Path::new(path), inode);
-        assert!(listed("/a/b c.so", 7));
-        assert!(listed("/a/gone.so", 7));
-        assert!(listed("/elsewhere/gone.so", 99));
-        assert!(!listed("/elsewhere/other.so", 99));
-        assert!(!listed("/a/b.so", 0));
+        let listed = |path: &str, device, inode| listed(maps, Path::new(path), device, inode);
+        assert!(listed("/a/b c.so", "08:02", 7));
+        assert!(listed("/a/gone.so", "08:02", 7));
+        assert!(listed("/elsewhere/gone.so", "08:02", 99));
+        assert!(listed("/elsewhere/other.so", "08:01", 99));
+        assert!(!listed("/elsewhere/other.so", "08:02", 99));
+        assert!(!listed("/a/b.so", "08:01", 7));
     }
 
     #[test]
     fn this_program_is_in_its_own_map() {
         let program = std::env::current_exe().unwrap();
-        assert_ne!(has(&program, 0), Some(false));
-        assert_ne!(has(Path::new("/no/such/library.so"), 0), Some(true));
+        assert_ne!(has(&program, 0, 1), Some(false));
+        assert_ne!(has(Path::new("/no/such/library.so"), 0, 1), Some(true));
     }
 }

@@ -1,9 +1,12 @@
-//! The thread on which generations end: closing a library may take long, and no caller waits for it.
+//! The threads on which generations end: closing a library may take long, and no caller waits for it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::parts::Parts;
 
@@ -23,16 +26,33 @@ impl Grave {
 
     /// Hands a generation over; does not wait.
     pub(super) fn bury(&self, parts: Parts) {
-        // Without the thread it stays where it is: dropping a library does not close it.
-        let _ = self.0.send(parts);
+        if let Err(unsent) = self.0.send(parts) {
+            // Without the thread it stays as it is, with what its own threads call.
+            std::mem::forget(unsent);
+        }
     }
 }
 
 fn run(receiver: &Receiver<Parts>, timeout: Duration) {
     for parts in receiver {
-        let services = parts.context.services().clone();
-        let ended = parts.end(timeout);
-        // The application's own code may panic; the next generation must end all the same.
-        let _ = catch_unwind(AssertUnwindSafe(|| services.ended(&ended)));
+        // Each on a thread of its own: one that never stops does not keep the others.
+        let parts = Arc::new(Mutex::new(Some(parts)));
+        let own = parts.clone();
+        let spawned = thread::Builder::new()
+            .name("polywire-plugin-end".to_owned())
+            .spawn(move || end(&own, timeout));
+        if spawned.is_err() {
+            end(&parts, timeout);
+        }
     }
+}
+
+fn end(parts: &Mutex<Option<Parts>>, timeout: Duration) {
+    let Some(parts) = parts.lock().take() else {
+        return;
+    };
+    let services = parts.context.services().clone();
+    let ended = parts.end(timeout);
+    // The application's own code may panic, and nothing is left to do.
+    let _ = catch_unwind(AssertUnwindSafe(|| services.ended(&ended)));
 }

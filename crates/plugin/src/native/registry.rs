@@ -1,5 +1,6 @@
 //! Which library files are in this process, whichever loader brought them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
@@ -11,31 +12,34 @@ static RESIDENT: Mutex<Vec<Resident>> = Mutex::new(Vec::new());
 struct Resident {
     place: Place,
     retired: bool,
+    /// Open, so that the system gives its number to no other file while it is compared with.
+    _file: File,
 }
 
 /// A file by its path and by its number: the system takes either for a library that it has already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    device: u64,
+    pub(super) device: u64,
     pub(super) inode: u64,
 }
 
 impl Place {
-    /// Looks at a file.
-    pub(super) fn of(path: &Path) -> Result<Self, LoadError> {
+    /// Opens a file and looks at it.
+    pub(super) fn of(path: &Path) -> Result<(Self, File), LoadError> {
         let failed = |source| LoadError::File {
             path: path.to_path_buf(),
             source,
         };
         let path = path.canonicalize().map_err(failed)?;
-        let metadata = path.metadata().map_err(failed)?;
-        let (device, inode) = numbers(&metadata);
-        Ok(Self {
+        let file = File::open(&path).map_err(failed)?;
+        let (device, inode) = numbers(&file.metadata().map_err(failed)?);
+        let place = Self {
             path,
             device,
             inode,
-        })
+        };
+        Ok((place, file))
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -50,7 +54,7 @@ fn numbers(metadata: &std::fs::Metadata) -> (u64, u64) {
 }
 
 /// Takes a place, if it is free and there are not too many.
-pub(super) fn enter(place: &Place, most: usize) -> Result<(), LoadError> {
+pub(super) fn enter(place: &Place, file: File, most: usize) -> Result<(), LoadError> {
     let mut resident = RESIDENT.lock();
     if resident.iter().any(|other| other.place.is(place)) {
         let path = place.path.clone();
@@ -66,6 +70,7 @@ pub(super) fn enter(place: &Place, most: usize) -> Result<(), LoadError> {
     resident.push(Resident {
         place: place.clone(),
         retired: false,
+        _file: file,
     });
     Ok(())
 }

@@ -1,0 +1,11 @@
+//! Real libraries in this process: in C, in Rust, good and bad.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "../libraries/mod.rs"]
+mod libraries;
+
+mod c;
+mod panics;
+mod refused;
+mod rust;
