@@ -4,6 +4,7 @@
 //! - [`trust`]: who may write it.
 //! - [`publish`]: writing it.
 //! - [`fetch`]: reading it, and what is believed of it.
+//! - [`watch`]: noticing that it may have changed.
 //! - [`window`]: for how long what runs may go on without proof that it is still deployed.
 
 mod copy;
@@ -16,6 +17,7 @@ mod refusal;
 mod root;
 pub mod trust;
 mod verified;
+pub mod watch;
 pub mod window;
 
 pub use disk::{DiskError, Observer, Step};
