@@ -22,6 +22,7 @@ mod lock;
 mod pack;
 mod release;
 mod status;
+mod wait;
 
 pub use audit::{Audit, Problem};
 pub use deploy::{Deploy, Revoked};
@@ -30,6 +31,7 @@ pub use gc::{Collected, Keep};
 pub use pack::{Pack, pack};
 pub use release::Published;
 pub use status::{AckStatus, PluginStatus, ReleaseStatus, Status};
+pub use wait::{Patience, Rollout};
 
 /// One who may change a repository.
 #[derive(Debug)]
