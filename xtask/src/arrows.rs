@@ -12,6 +12,9 @@ const CONTRACT: &str = "polywire-contract";
 const CORE: &str = "polywire-core";
 const MACROS: &str = "polywire-macros";
 const LAYERS: &str = "polywire-layers";
+const PLUGIN: &str = "polywire-plugin";
+const PLUGIN_ABI: &str = "polywire-plugin-abi";
+const PLUGIN_EXPORT: &str = "polywire-plugin-export";
 const TESTKIT: &str = "polywire-testkit";
 const FACADE: &str = "polywire";
 
@@ -66,6 +69,9 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (MACROS, vec![]),
         (LAYERS, vec![CONTRACT, CORE]),
         (TESTKIT, vec![CONTRACT, CORE]),
+        (PLUGIN_ABI, vec![]),
+        (PLUGIN_EXPORT, vec![CONTRACT, CORE, PLUGIN_ABI]),
+        (PLUGIN, vec![CONTRACT, CORE, PLUGIN_ABI]),
         (
             FACADE,
             [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat(),

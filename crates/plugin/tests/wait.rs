@@ -92,7 +92,7 @@ fn names<'a>(
 ) -> Vec<&'a str> {
     instances
         .into_iter()
-        .map(|instance| instance.as_str())
+        .map(polywire_plugin::format::InstanceId::as_str)
         .collect()
 }
 
