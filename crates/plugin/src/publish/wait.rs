@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{PublishError, Publisher};
+use super::{Inspector, PublishError};
 use crate::format::{Ack, AckError, Index, InstanceId, ReleaseId};
 use crate::window::{BootClock, BootTime};
 
@@ -47,7 +47,7 @@ impl Rollout {
     }
 }
 
-impl Publisher {
+impl Inspector {
     /// Waits until every consumer that is known follows an index which was just deployed, or until the window of all has passed.
     /// It never takes the silence of a consumer for its end.
     ///
