@@ -4,6 +4,7 @@
 //! - [`trust`]: who may write it.
 //! - [`publish`]: writing it.
 //! - [`fetch`]: reading it, and what is believed of it.
+//! - [`watch`]: noticing that it may have changed.
 //! - [`window`]: for how long what runs may go on without proof that it is still deployed.
 //! - [`native`]: loading, calling, swapping and closing shared libraries.
 
@@ -18,6 +19,7 @@ mod refusal;
 mod root;
 pub mod trust;
 mod verified;
+pub mod watch;
 pub mod window;
 
 pub use disk::{DiskError, Observer, Step};

@@ -4,6 +4,7 @@
 //! one rename changes it. Whatever is interrupted leaves what was there before, or what was to be; what was written aside is
 //! swept by the next publisher. One publisher works at a time, held apart by a lock that ends with its process.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ mod lock;
 mod pack;
 mod release;
 mod status;
+mod wait;
 
 pub use audit::{Audit, Problem};
 pub use deploy::{Deploy, Revoked};
@@ -30,16 +32,31 @@ pub use gc::{Collected, Keep};
 pub use pack::{Pack, pack};
 pub use release::Published;
 pub use status::{AckStatus, PluginStatus, ReleaseStatus, Status};
+pub use wait::{Patience, Rollout};
 
-/// One who may change a repository.
+/// One who looks at a repository and changes nothing: it takes public keys alone.
 #[derive(Debug)]
-pub struct Publisher {
+pub struct Inspector {
     layout: Layout,
     root: Root,
-    disk: Disk,
-    key: SigningKey,
     keys: TrustedKeys,
     id: RepositoryId,
+}
+
+/// One who may change a repository. It can look at it too, as an [`Inspector`].
+#[derive(Debug)]
+pub struct Publisher {
+    inspector: Inspector,
+    disk: Disk,
+    key: SigningKey,
+}
+
+impl Deref for Publisher {
+    type Target = Inspector;
+
+    fn deref(&self) -> &Inspector {
+        &self.inspector
+    }
 }
 
 const FOLDER: u32 = 0o755;
@@ -95,18 +112,8 @@ impl Publisher {
     }
 
     fn with(folder: &Path, key: SigningKey, disk: Disk) -> Result<Self, PublishError> {
-        let root = Root::new(folder);
-        let file = root.read(
-            Path::new(layout::REPOSITORY_FILE),
-            RepositoryFile::MAX_BYTES,
-        )?;
         Ok(Self {
-            layout: Layout::new(folder),
-            id: RepositoryFile::parse(&file)
-                .map_err(crate::Refusal::from)?
-                .id,
-            keys: key.trusted()?,
-            root,
+            inspector: Inspector::open(folder, key.trusted()?)?,
             disk,
             key,
         })
@@ -120,7 +127,7 @@ impl Publisher {
         if !keys.ids().any(|id| id == self.key.id()) {
             return Err(PublishError::Untrusted { key: self.key.id() });
         }
-        self.keys = keys;
+        self.inspector.keys = keys;
         Ok(self)
     }
 
@@ -129,6 +136,26 @@ impl Publisher {
     pub fn watched(mut self, observer: Arc<Observer>) -> Self {
         self.disk = Disk::watched(observer);
         self
+    }
+}
+
+impl Inspector {
+    /// Looks at the repository in a folder.
+    ///
+    /// # Errors
+    /// [`PublishError::Refused`] when it is none.
+    pub fn open(folder: &Path, keys: TrustedKeys) -> Result<Self, PublishError> {
+        let root = Root::new(folder);
+        let file = root.read(
+            Path::new(layout::REPOSITORY_FILE),
+            RepositoryFile::MAX_BYTES,
+        )?;
+        Ok(Self {
+            layout: Layout::new(folder),
+            id: RepositoryFile::parse(&file)?.id,
+            root,
+            keys,
+        })
     }
 
     /// Which repository it is.

@@ -39,8 +39,8 @@ fn child() {
 
 #[test]
 fn a_consumer_that_is_killed_anywhere_starts_right() {
-    // Three chunks, so that it is also killed within a library.
-    let (old, new) = (vec![1; 600 << 10], vec![2; 600 << 10]);
+    // Two chunks, so that it is also killed within a library.
+    let (old, new) = (vec![1; 10], vec![2; 257 << 10]);
     for stop in 1..200 {
         let world = World::new();
         world.deploy(&world.publish("1.4.0", &old, &["1.4.0"]));

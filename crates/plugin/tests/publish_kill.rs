@@ -125,8 +125,8 @@ fn publish() {
     let prepare = |world: &World| {
         let old = world.publish("1.4.0", b"old", &["1.4.0"]);
         world.deploy(&old);
-        // Three chunks, so that it is also killed within a library.
-        let packed = world.packed("1.5.0", &vec![7; 600 << 10], &["1.5.0"]);
+        // Two chunks, so that it is also killed within a library.
+        let packed = world.packed("1.5.0", &vec![7; 257 << 10], &["1.5.0"]);
         fs::rename(packed, world.folder.path().join("next")).unwrap();
     };
     everywhere("publish", 20, prepare, |world, ended| {

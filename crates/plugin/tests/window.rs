@@ -44,7 +44,7 @@ impl Consumer {
 
     fn open(&self, release: &ReleaseId) -> Gate {
         let release = release.clone();
-        self.window.lock().open(Slot { major: 1, release })
+        self.window.lock().open(&Slot { major: 1, release })
     }
 }
 

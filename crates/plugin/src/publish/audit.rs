@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{PublishError, Publisher, release};
+use super::{Inspector, PublishError, release};
 use crate::disk::list;
 use crate::format::{Index, PluginName, ReleaseId};
 use crate::layout;
@@ -28,7 +28,7 @@ pub struct Problem {
     pub why: String,
 }
 
-impl Publisher {
+impl Inspector {
     /// Checks every signature, every digest and every name in the repository. Changes nothing, and waits for nobody.
     ///
     /// # Errors

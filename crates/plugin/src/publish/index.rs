@@ -1,4 +1,4 @@
-use super::{PublishError, Publisher};
+use super::{Inspector, PublishError, Publisher};
 use crate::disk::{SHARED, list};
 use crate::format::{Ack, Index, PluginName, Signed};
 use crate::layout::{ACKS, below};
@@ -9,7 +9,7 @@ use crate::verified;
 /// The name of an index in errors.
 const DOCUMENT: &str = "the index";
 
-impl Publisher {
+impl Inspector {
     /// The index of a plugin and the key that signed it, unless nothing was deployed yet.
     ///
     /// # Errors
@@ -54,7 +54,9 @@ impl Publisher {
         }
         Ok(ack)
     }
+}
 
+impl Publisher {
     /// Replaces the index by its successor: the one place where something that is read changes.
     pub(super) fn succeed(&self, mut index: Index) -> Result<Index, PublishError> {
         index.format = crate::format::FORMAT;

@@ -4,7 +4,7 @@ use std::path::Path;
 use polywire_contract::Version;
 
 use super::pack::input;
-use super::{FOLDER, PublishError, Publisher, lock};
+use super::{FOLDER, Inspector, PublishError, Publisher, lock};
 use crate::copy::copy;
 use crate::disk::{FROZEN, list};
 use crate::format::{Manifest, PluginName, ReleaseId};
@@ -72,6 +72,41 @@ impl Publisher {
         })
     }
 
+    fn stage(&self, source: &Root, manifest: &Manifest, staged: &Path) -> Result<(), PublishError> {
+        let mut folders = BTreeSet::new();
+        for artifact in &manifest.description().artifacts {
+            let below = Path::new(artifact.file.folder()).join(artifact.file.file());
+            let from = source.path().join(&below);
+            let (file, size) = source.open(&below)?;
+            if size != artifact.size {
+                let why = format!(
+                    "it has {size} bytes, and the manifest says {}: pack it anew",
+                    artifact.size
+                );
+                return Err(input(&from, why));
+            }
+            let folder = staged.join(artifact.file.folder());
+            self.disk.folder(&folder, FOLDER)?;
+            let to = artifact.file.below(staged);
+            let target = self.disk.create(&to, FROZEN)?;
+            let copied = copy(&self.disk, (file, &from), (&target, &to), artifact.size)?;
+            if copied.digest != artifact.digest {
+                let why = format!(
+                    "it has {}, and the manifest says {}: pack it anew",
+                    copied.digest, artifact.digest
+                );
+                return Err(input(&from, why));
+            }
+            folders.insert(folder);
+        }
+        for folder in &folders {
+            self.disk.sync_folder(folder)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inspector {
     /// The release of a version.
     ///
     /// # Errors
@@ -114,39 +149,6 @@ impl Publisher {
     ) -> Result<Option<ReleaseId>, PublishError> {
         let releases = self.releases(plugin)?;
         Ok(releases.into_iter().find(|id| id.version() == version))
-    }
-
-    fn stage(&self, source: &Root, manifest: &Manifest, staged: &Path) -> Result<(), PublishError> {
-        let mut folders = BTreeSet::new();
-        for artifact in &manifest.description().artifacts {
-            let below = Path::new(artifact.file.folder()).join(artifact.file.file());
-            let from = source.path().join(&below);
-            let (file, size) = source.open(&below)?;
-            if size != artifact.size {
-                let why = format!(
-                    "it has {size} bytes, and the manifest says {}: pack it anew",
-                    artifact.size
-                );
-                return Err(input(&from, why));
-            }
-            let folder = staged.join(artifact.file.folder());
-            self.disk.folder(&folder, FOLDER)?;
-            let to = artifact.file.below(staged);
-            let target = self.disk.create(&to, FROZEN)?;
-            let copied = copy(&self.disk, (file, &from), (&target, &to), artifact.size)?;
-            if copied.digest != artifact.digest {
-                let why = format!(
-                    "it has {}, and the manifest says {}: pack it anew",
-                    copied.digest, artifact.digest
-                );
-                return Err(input(&from, why));
-            }
-            folders.insert(folder);
-        }
-        for folder in &folders {
-            self.disk.sync_folder(folder)?;
-        }
-        Ok(())
     }
 
     /// The manifest of a release, once every byte of it was checked.

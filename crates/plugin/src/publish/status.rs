@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::gc::modified;
-use super::{PublishError, Publisher};
+use super::{Inspector, PublishError};
 use crate::format::{Ack, Index, PluginName, ReleaseId, RepositoryId};
 use crate::trust::KeyId;
 
@@ -53,7 +53,7 @@ pub struct AckStatus {
     pub current: bool,
 }
 
-impl Publisher {
+impl Inspector {
     /// What is in the repository. Signatures of indexes are checked, releases are not: that is [`verify`](Self::verify).
     ///
     /// # Errors

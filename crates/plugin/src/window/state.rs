@@ -149,7 +149,7 @@ impl Window {
 
     /// The gate of a generation that is loaded. It is open when the last contact has read an index that names the release for
     /// this major, until that contact's window ends; a release that failed to load has no gate, and what served before runs out.
-    pub fn open(&mut self, slot: Slot) -> Gate {
+    pub fn open(&mut self, slot: &Slot) -> Gate {
         let lease = Arc::clone(self.leases.entry(slot.clone()).or_default());
         if let Some(Proven { at, index, .. }) = &self.proven
             && slot.named(index)

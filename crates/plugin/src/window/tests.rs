@@ -44,7 +44,7 @@ fn window() -> (Window, ManualBootClock) {
 #[test]
 fn a_gate_is_open_from_a_contact_until_its_window_ends() {
     let (mut window, clock) = window();
-    let gate = window.open(slot(4));
+    let gate = window.open(&slot(4));
     let error = gate.check().unwrap_err();
     assert!(
         error.message().contains("was last reached never"),
@@ -86,7 +86,7 @@ fn a_gate_is_open_from_a_contact_until_its_window_ends() {
 #[test]
 fn what_the_index_names_no_more_runs_out_even_while_contacts_go_on() {
     let (mut window, clock) = window();
-    let old = window.open(slot(4));
+    let old = window.open(&slot(4));
     let attempt = window.begin();
     window.contacted(attempt, &index(1, 4));
     clock.advance(W / 4);
@@ -100,8 +100,11 @@ fn what_the_index_names_no_more_runs_out_even_while_contacts_go_on() {
         clock.advance(W / 4);
     }
     assert!(old.check().is_err());
-    assert!(window.open(slot(5)).check().is_ok(), "it is loaded at last");
-    assert!(window.open(slot(6)).check().is_err(), "nothing names it");
+    assert!(
+        window.open(&slot(5)).check().is_ok(),
+        "it is loaded at last"
+    );
+    assert!(window.open(&slot(6)).check().is_err(), "nothing names it");
     window.contacted(late, &index(1, 4));
     assert!(
         old.check().is_err(),
@@ -119,7 +122,7 @@ fn a_release_that_serves_one_major_no_more_is_closed_for_that_one() {
             ..slot(4)
         },
     );
-    let gates = (window.open(one), window.open(two));
+    let gates = (window.open(&one), window.open(&two));
     let mut both = index(1, 4);
     both.majors.insert(2, release(4));
     let attempt = window.begin();
@@ -136,7 +139,7 @@ fn a_release_that_serves_one_major_no_more_is_closed_for_that_one() {
 #[test]
 fn a_revoked_release_is_closed_at_once_and_a_retired_one_for_good() {
     let (mut window, _) = window();
-    let gates = (window.open(slot(4)), window.open(slot(5)));
+    let gates = (window.open(&slot(4)), window.open(&slot(5)));
     let attempt = window.begin();
     window.contacted(attempt, &index(1, 4));
     let attempt = window.begin();
@@ -156,7 +159,7 @@ fn a_revoked_release_is_closed_at_once_and_a_retired_one_for_good() {
 #[test]
 fn a_machine_that_slept_lets_nothing_in() {
     let (mut window, clock) = window();
-    let gate = window.open(slot(4));
+    let gate = window.open(&slot(4));
     let attempt = window.begin();
     window.contacted(attempt, &index(1, 4));
     let asleep = window.begin();
@@ -172,13 +175,13 @@ fn a_machine_that_slept_lets_nothing_in() {
 #[test]
 fn the_word_of_the_publisher_counts_from_when_it_was_given() {
     let (mut window, clock) = window();
-    let gate = window.open(slot(4));
+    let gate = window.open(&slot(4));
     let attempt = window.begin();
     window.contacted_by_word(attempt, &index(1, 4), W / 3);
     assert_eq!(gate.remaining(), W - W / 3);
     let attempt = window.begin();
     window.contacted_by_word(attempt, &index(2, 5), W / 3 + Duration::from_millis(1));
-    let next = window.open(slot(5));
+    let next = window.open(&slot(5));
     assert!(next.check().is_ok(), "a new index counts by the same word");
     clock.advance(W - W / 3);
     assert!(gate.check().is_err() && next.check().is_err());

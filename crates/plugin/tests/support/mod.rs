@@ -4,15 +4,16 @@
 pub mod kill;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polywire_contract::{Digest, Name, Status};
-use polywire_plugin::Observer;
 use polywire_plugin::fetch::{Cache, Fetcher, FolderFetcher, Reader, ReaderConfig};
 use polywire_plugin::format::{Abi, Platform, PluginName, ReleaseId, Served};
 use polywire_plugin::publish::{Deploy, Pack, Publisher, pack};
 use polywire_plugin::trust::{SeenStore, SigningKey, TrustedKeys};
+use polywire_plugin::{Observer, Refusal};
 use tempfile::TempDir;
 
 pub struct World {
@@ -154,4 +155,29 @@ pub fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// A repository with one release that is deployed.
+pub fn one() -> (World, ReleaseId) {
+    let world = World::new();
+    let release = world.publish("1.4.0", b"a library", &["1.4.0"]);
+    world.deploy(&release);
+    (world, release)
+}
+
+/// Everything up to the library.
+pub fn library(reader: &Reader, plugin: &PluginName) -> Result<Vec<u8>, Refusal> {
+    let index = reader.index(plugin)?;
+    let manifest = reader.manifest(&index, reader.named(&index, 1)?)?;
+    Ok(fs::read(reader.library(&manifest)?).unwrap())
+}
+
+/// The reason for which a consumer that has just started takes nothing.
+pub fn refused(world: &World) -> Refusal {
+    library(&world.reader(), &world.plugin).unwrap_err()
+}
+
+pub fn overwrite(path: &Path, bytes: &[u8]) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
 }

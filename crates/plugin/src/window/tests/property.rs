@@ -63,7 +63,7 @@ impl World {
         let (mut window, clock) = window();
         let now = clock.now();
         Self {
-            gates: [0, 1, 2].map(|minor| window.open(slot(minor))),
+            gates: [0, 1, 2].map(|minor| window.open(&slot(minor))),
             window,
             index: index(1, 0),
             replaced: [None, Some(now), Some(now)],
@@ -106,7 +106,7 @@ impl World {
                 }
             }
             Happens::Expires => drop(self.window.expire()),
-            Happens::Loads(minor) => drop(self.window.open(slot(minor))),
+            Happens::Loads(minor) => drop(self.window.open(&slot(minor))),
         }
     }
 
