@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use libraries::{World, anything, call, compiled, stripped};
 use polywire_core::Outcome;
 use polywire_plugin::native::{Fate, Limits, Loader, Slot};
-use libraries::{World, anything, call, compiled, stripped};
 
 /// The process is measured, so one at a time.
 static ONE: Mutex<()> = Mutex::new(());
