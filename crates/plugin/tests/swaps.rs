@@ -245,6 +245,36 @@ fn as_many_generations_are_there_as_may_be() {
 }
 
 #[test]
+fn a_key_that_a_plugin_gave_back_is_not_deleted_a_second_time() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let world = World::deaf();
+    let generation = world.load(&stripped("busy", world.folder()), "").unwrap();
+    // With all the keys that it keeps, before the one that it does not.
+    for number in [64, u32::MAX] {
+        let body = format!("{{\"number\":{number}}}");
+        call(&generation, "work", &body).unwrap();
+    }
+    // One of these has the number that the plugin had for a moment.
+    let keys: Vec<libc::pthread_key_t> = (0..8)
+        .map(|_| {
+            let mut key = 0;
+            // SAFETY: the key has no destructor.
+            assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, None) }, 0);
+            key
+        })
+        .collect();
+    drop(generation);
+    assert_eq!(world.ended().fate, Fate::Unmapped);
+    for key in keys {
+        // SAFETY: it was made above; setting the value of a key that is not there is an error, and no more.
+        let set = unsafe { libc::pthread_setspecific(key, std::ptr::dangling()) };
+        assert_eq!(set, 0, "key {key} is gone");
+        // SAFETY: it is there.
+        assert_eq!(unsafe { libc::pthread_key_delete(key) }, 0);
+    }
+}
+
+#[test]
 fn a_plain_provider_is_swapped_under_callers() {
     swap_under_callers("plain", "quote", "pens", swaps(500));
 }
