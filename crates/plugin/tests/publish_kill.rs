@@ -13,7 +13,7 @@ use polywire_plugin::Observer;
 use polywire_plugin::format::ReleaseId;
 use polywire_plugin::publish::{Keep, Publisher};
 use polywire_plugin::trust::SigningKey;
-use support::kill::{order, run};
+use support::kill::{order, run, tests};
 use support::{World, deploy, names};
 
 /// What the child does, over what it finds in the environment.
@@ -43,13 +43,6 @@ fn act(operation: &str, folder: &Path, observer: Option<Arc<Observer>>) {
         }
         other => panic!("{other:?} is no operation"),
     }
-}
-
-#[test]
-#[ignore = "what the other tests run as a child"]
-fn child() {
-    let (operation, folder, observer) = order();
-    act(&operation, &folder, Some(observer));
 }
 
 fn newest(publisher: &Publisher, world: &World) -> Option<ReleaseId> {
@@ -112,7 +105,6 @@ fn two_releases(world: &World) {
     }
 }
 
-#[test]
 fn create() {
     let again = |world: &World| fs::remove_dir_all(world.root()).unwrap();
     everywhere("create", 10, again, |world, _| {
@@ -120,7 +112,6 @@ fn create() {
     });
 }
 
-#[test]
 fn publish() {
     let prepare = |world: &World| {
         let old = world.publish("1.4.0", b"old", &["1.4.0"]);
@@ -144,7 +135,6 @@ fn publish() {
     });
 }
 
-#[test]
 fn deploy_a_release() {
     everywhere("deploy", 6, two_releases, |world, ended| {
         let publisher = world.publisher();
@@ -159,7 +149,6 @@ fn deploy_a_release() {
     });
 }
 
-#[test]
 fn beacon() {
     everywhere("beacon", 6, two_releases, |world, ended| {
         let beacon = world.root().join("beacons/orders.json");
@@ -167,7 +156,6 @@ fn beacon() {
     });
 }
 
-#[test]
 fn gc() {
     everywhere("gc", 10, two_releases, |world, ended| {
         let publisher = world.publisher();
@@ -179,4 +167,17 @@ fn gc() {
                 || newest(&publisher, world).as_ref() == Some(&releases[0]) && releases.len() == 1
         );
     });
+}
+
+fn main() {
+    if let Some((operation, folder, observer)) = order() {
+        return act(&operation, &folder, Some(observer));
+    }
+    tests([
+        ("create", create as fn()),
+        ("publish", publish),
+        ("deploy", deploy_a_release),
+        ("beacon", beacon),
+        ("gc", gc),
+    ]);
 }
