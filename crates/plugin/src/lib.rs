@@ -1,6 +1,6 @@
 //! The plugin transport of Polywire: providers in the consumer's own process, from a signed repository.
 //!
-//! - [`format`]: what stands in a repository.
+//! - [`mod@format`]: what stands in a repository.
 //! - [`trust`]: who may write it.
 //! - [`publish`]: writing it.
 //! - [`fetch`]: reading it, and what is believed of it.

@@ -1,15 +1,12 @@
 //! The worlds of the conformance suite, each with stores of its own.
 
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
-use polywire_core::{Channel, Error, ErrorKind, Health, Result, Transport};
+use polywire_core::{Channel, Error, ErrorKind, Result, Transport};
 use polywire_http::HttpConfig;
-use polywire_testkit::{Ends, Facilities, Factory, World, WorldOptions};
+use polywire_testkit::{Ends, Facilities, Factory, Replicas, World, WorldOptions};
 use polywire_webhook::guard::Policy;
 use polywire_webhook::seal::{Keyring, SealingKey};
 use polywire_webhook::{StoreConfig, WebhookConfig, WebhookTransport};
@@ -32,25 +29,6 @@ pub(crate) struct Webhook<S>(pub(crate) S);
 
 /// How many replicas the consumers of one world know.
 const REPLICAS: usize = 3;
-
-/// An address that nobody else takes before its provider does: below the ports that systems hand out, and where all of
-/// 127.0.0.0/8 is this machine, on a host of this process's own.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    let host = if cfg!(target_os = "linux") {
-        [127, 2, high, low]
-    } else {
-        [127, 0, 0, 1]
-    };
-    loop {
-        let port = 12_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 8_000;
-        let address = SocketAddr::from((host, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
 
 fn keys() -> Result<Keyring> {
     Keyring::new([SealingKey::new("conformance", &[7; 32])?])
@@ -89,8 +67,9 @@ impl<S: Stores> Factory for Webhook<S> {
             keys: Some(keys()?),
             ..WebhookConfig::default()
         };
-        let addresses: Vec<SocketAddr> = (0..REPLICAS).map(|_| free_address()).collect();
-        let urls = addresses
+        let replicas = Arc::new(Replicas::new(REPLICAS));
+        let urls = replicas
+            .addresses()
             .iter()
             .map(|address| format!("http://{address}").parse())
             .collect::<Result<_>>()?;
@@ -103,29 +82,17 @@ impl<S: Stores> Factory for Webhook<S> {
             store: incoming,
             ..config.clone()
         };
-        let places: Arc<Mutex<Vec<(SocketAddr, Option<Arc<dyn Channel>>)>>> = Arc::new(Mutex::new(
-            addresses
-                .into_iter()
-                .map(|address| (address, None))
-                .collect(),
-        ));
         let kept = Arc::new((kept, also_kept));
         let provider = move || {
-            let (places, mut config, kept) = (places.clone(), config.clone(), kept.clone());
+            let (replicas, mut config, kept) = (replicas.clone(), config.clone(), kept.clone());
             async move {
-                let is_free = |place: &&mut (SocketAddr, Option<Arc<dyn Channel>>)| {
-                    let end = place.1.as_ref();
-                    end.is_none_or(|end| end.health() == Health::Closed)
+                let make = |listen| {
+                    config.http.listen = listen;
+                    end(config)
                 };
-                let listen = places.lock().iter_mut().find(is_free).map(|place| place.0);
-                config.http.listen = listen;
-                let end = end(config).await?;
-                let mut places = places.lock();
-                if let Some(place) = places.iter_mut().find(|place| Some(place.0) == listen) {
-                    place.1 = Some(end.clone());
-                }
+                let end = replicas.start(make).await;
                 drop(kept);
-                Ok(end)
+                end
             }
         };
         Ends::meet(provider, move || end(consumers.clone())).await
