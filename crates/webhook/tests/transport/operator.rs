@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
 use polywire_core::contract::{Name, Requirement};
@@ -26,7 +25,6 @@ use super::{ORDERS, Orders, SHIPPED, SOON, config, contract};
 
 const WEBHOOKS: Name = Name::from_static("polywire.webhooks");
 const DISABLED: Name = Name::from_static("endpoint_disabled");
-const ACTIVATED: Name = Name::from_static("subscription_activated");
 
 /// Whoever names a tenant is of it.
 #[derive(Debug)]
@@ -256,21 +254,4 @@ async fn a_tenant_hears_of_its_own_endpoints_and_never_of_those_that_get_these_e
     for channel in [acme.channel, globex.channel, world.channel] {
         channel.close().await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn what_waits_when_the_provider_is_closed_is_published() {
-    let world = World::open().await;
-    let activated = (&WEBHOOKS, &ACTIVATED);
-    let activated = world.subscribe("acme", activated, None).await;
-    let orders = (&ORDERS, &SHIPPED);
-    let subscribing = (0..4).map(|_| world.subscribe("acme", orders, None));
-    let made = join_all(subscribing).await;
-    timeout(SOON, world.channel.close()).await.unwrap().unwrap();
-    let mut expected: Vec<String> = made.iter().map(ToString::to_string).collect();
-    let mut found = world.about(activated).await;
-    expected.sort();
-    found.sort();
-    assert_eq!(found, expected);
-    world.kept.close().await;
 }

@@ -1,5 +1,9 @@
 //! Publishes what happens to subscriptions, to their tenants.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -185,48 +189,5 @@ async fn publish(
             () = sleep(wait) => {}
             () = stop.cancelled() => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use polywire_core::contract::Name;
-
-    use super::{CONTRACT, EventQueue, TenantEvent, WAITING};
-    use crate::provider::events::WebhookNotice;
-
-    fn event(contract: &str) -> TenantEvent {
-        TenantEvent {
-            tenant: "acme".to_owned(),
-            name: Name::from_static("endpoint_disabled"),
-            notice: WebhookNotice {
-                subscription: "sub_1".to_owned(),
-                contract: contract.to_owned(),
-                reason: "status 500".to_owned(),
-                message: None,
-                at: String::new(),
-            },
-        }
-    }
-
-    #[test]
-    fn events_of_subscriptions_to_these_events_are_not_taken() {
-        let (queue, waiting) = EventQueue::new(true);
-        queue.push(event(CONTRACT.as_str()));
-        assert_eq!(waiting.len(), 0);
-        queue.push(event("orders"));
-        assert_eq!(waiting.len(), 1);
-    }
-
-    #[test]
-    fn a_queue_takes_so_many_and_none_while_it_is_shut() {
-        let (queue, waiting) = EventQueue::new(true);
-        for _ in 0..=WAITING {
-            queue.push(event("orders"));
-        }
-        assert_eq!(waiting.len(), WAITING);
-        let (queue, waiting) = EventQueue::new(false);
-        queue.push(event("orders"));
-        assert_eq!(waiting.len(), 0);
     }
 }
