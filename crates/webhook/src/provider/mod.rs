@@ -3,11 +3,13 @@
 mod callers;
 mod calls;
 mod commands;
+mod events;
 mod notices;
+mod publish;
 mod requests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -27,6 +29,7 @@ use callers::Callers;
 pub(crate) use callers::TENANT as CALLERS;
 use commands::Commands;
 use notices::{Log, Subscribed};
+use publish::{EventPublisher, EventQueue};
 use requests::Requests;
 
 /// What a provider's end is made of.
@@ -54,6 +57,7 @@ pub(crate) struct Provider {
     server: Server,
     publisher: Publisher,
     deliverer: Arc<Deliverer>,
+    events: EventPublisher,
     commands: Mutex<HashMap<Name, (u64, Arc<Commands>)>>,
 }
 
@@ -83,14 +87,20 @@ impl Provider {
             server.max_subscriptions,
         ));
         let requests = Requests::new(callers.clone(), inbox.clone(), sender.clone(), clock);
-        let subscribed = Arc::new(Subscribed::default());
+        let authenticated = server.authenticator.is_some();
+        let (queue, waiting) = EventQueue::new(authenticated);
+        let subscribed = Arc::new(Subscribed {
+            events: queue.clone(),
+            deliverer: OnceLock::new(),
+        });
         server.notices = subscribed.clone();
         let server = Server::start(store.clone(), keyring.clone(), sender.clone(), server).await?;
+        let events = EventPublisher::start(queue.clone(), waiting, &server, authenticated)?;
         let deliverer = Arc::new(Deliverer::start(
             store.clone(),
             sender,
             Arc::new(keyring),
-            Arc::new(Log),
+            Arc::new(Log(queue.clone())),
             deliver,
         )?);
         // Nobody has set it before.
@@ -104,6 +114,7 @@ impl Provider {
             publisher: server.publisher(),
             server,
             deliverer,
+            events,
             commands: Mutex::default(),
         })
     }
@@ -111,6 +122,13 @@ impl Provider {
     /// Serves a contract for a channel, in place of the service that it had.
     pub(crate) async fn serve(&self, service: Arc<Service>, owner: u64) -> Result<()> {
         let name = service.name().clone();
+        if name == events::CONTRACT {
+            let text = format!(
+                "contract {:?} is that of the webhook transport's own events: take another name",
+                name.as_str()
+            );
+            return Err(Error::new(ErrorKind::Config, text));
+        }
         let served = self.commands.lock().get(&name).map(|(other, _)| *other);
         if served.is_some_and(|other| other != owner) {
             let text = format!(
@@ -121,6 +139,7 @@ impl Provider {
         }
         let commands = Commands::start(self.inbox.clone(), self.kept.clone(), service.clone());
         let commands = Arc::new(commands.await?);
+        self.events.offer(&self.server, &service);
         self.server.serve(service.clone());
         self.requests.serve(service, commands.clone());
         let before = self.commands.lock().insert(name, (owner, commands));
@@ -189,6 +208,7 @@ impl Provider {
         self.commands.lock().clear();
         self.server.close().await;
         self.deliverer.stop().await;
+        self.events.finish().await;
         self.store.close().await;
     }
 }

@@ -1,15 +1,17 @@
-//! What operators are told of: for now the log, and whoever delivers.
+//! What operators are told of: by the log, and by events.
 
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 
+use super::events::TenantEvent;
+use super::publish::EventQueue;
 use crate::deliver::{self, Deliverer};
 use crate::server;
 
-/// Logs what happens to deliveries.
+/// Logs what happens to deliveries, and has it published.
 #[derive(Debug)]
-pub(super) struct Log;
+pub(super) struct Log(pub(super) EventQueue);
 
 impl deliver::Notices for Log {
     fn notice(&self, notice: deliver::Notice) {
@@ -23,12 +25,14 @@ impl deliver::Notices for Log {
             reason = notice.reason,
             "webhook delivery"
         );
+        self.0.push(TenantEvent::from(&notice));
     }
 }
 
-/// Logs what happens to subscriptions, and has an endpoint started anew that was resumed.
-#[derive(Debug, Default)]
+/// Logs what happens to subscriptions, has it published, and has an endpoint started anew that was resumed.
+#[derive(Debug)]
 pub(super) struct Subscribed {
+    pub(super) events: EventQueue,
     pub(super) deliverer: OnceLock<Arc<Deliverer>>,
 }
 
@@ -42,6 +46,7 @@ impl server::Notices for Subscribed {
             detail = notice.detail,
             "webhook subscription"
         );
+        self.events.push(TenantEvent::from(&notice));
         if notice.code != server::NoticeCode::Resumed {
             return;
         }

@@ -130,6 +130,11 @@ impl Server {
         self.inner().services.write().insert(name, service);
     }
 
+    /// Takes no more subscriptions of a contract.
+    pub(crate) fn withdraw(&self, contract: &Name) {
+        self.inner().services.write().remove(contract);
+    }
+
     /// Publishes to those who have subscribed.
     #[must_use]
     pub fn publisher(&self) -> Publisher {

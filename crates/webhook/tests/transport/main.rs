@@ -1,7 +1,16 @@
 //! Both ends of the transport as its users make them: what the suite does not ask.
 #![allow(clippy::unwrap_used)]
 
+mod offered;
+mod operator;
 mod recall;
+#[path = "../server/sink.rs"]
+#[allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "of which others use more, and which fails a test that cannot go on"
+)]
+mod sink;
 
 use std::sync::Arc;
 use std::time::Duration;

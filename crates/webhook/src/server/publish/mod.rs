@@ -48,7 +48,23 @@ impl Publisher {
     /// # Cancel safety
     /// As for an error.
     pub async fn publish(&self, message: Message) -> Result<Receipt> {
-        let rendering = Arc::new(Rendering::of(&message, self.0.now())?);
+        self.render(message, None).await
+    }
+
+    /// As [`publish`](Self::publish), to the subscriptions of one tenant.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub(crate) async fn publish_to(&self, tenant: &str, message: Message) -> Result<Receipt> {
+        self.render(message, Some(tenant)).await
+    }
+
+    async fn render(&self, message: Message, tenant: Option<&str>) -> Result<Receipt> {
+        let rendering = Rendering::of(&message, self.0.now())?;
+        let rendering = Arc::new(match tenant {
+            Some(tenant) => rendering.of_tenant(tenant),
+            None => rendering,
+        });
         let book = &self.0.book;
         // First remembered, then sent to those who are there: who comes in between gets it by the one or by the other.
         book.remember(rendering.clone());

@@ -26,6 +26,8 @@ pub(super) struct Rendering {
     pub(super) contract: Name,
     pub(super) event: Name,
     pub(super) at: Timestamp,
+    /// Whose alone it is; everybody's without one.
+    tenant: Option<Arc<str>>,
     track: Track,
     version: Version,
     message_id: String,
@@ -62,6 +64,7 @@ impl Rendering {
             contract: head.contract.clone(),
             event: head.interaction.clone(),
             at: now,
+            tenant: None,
             track,
             version: stamp.version.clone(),
             webhook_id: webhook_id(&message_id, track),
@@ -69,6 +72,14 @@ impl Rendering {
             key: head.ordering_key.as_deref().map(key),
             body: numbered(&event.to_json()?),
         })
+    }
+
+    /// The same for the subscriptions of one tenant.
+    pub(super) fn of_tenant(self, tenant: &str) -> Self {
+        Self {
+            tenant: Some(tenant.into()),
+            ..self
+        }
     }
 
     /// How many bytes it holds, about.
@@ -109,6 +120,9 @@ impl Rendering {
 
     fn role(&self, to: &Subscription) -> Option<Role> {
         let terms = &to.terms;
+        if (self.tenant.as_ref()).is_some_and(|tenant| **tenant != *terms.tenant) {
+            return None;
+        }
         if *terms.contract() != self.contract || !terms.events.contains(&self.event) {
             return None;
         }
