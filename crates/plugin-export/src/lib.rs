@@ -4,6 +4,9 @@
 //! the asynchronous handlers on a runtime that belongs to the instance, and stop what is running before the library is
 //! closed. On Linux with glibc the macro also puts a [`shim`] between the library and the C library, which keeps account
 //! of threads, thread-locals and keys, so that a library that has been closed is really gone.
+//!
+//! What tokio keeps in statics is not: where it is built with its feature `signal`, every library that was closed leaves two
+//! sockets and about 30 kB behind. A plugin that is upgraded often is built without that feature.
 
 // One side of a C interface: each block says why it is sound.
 #![allow(unsafe_code)]
