@@ -288,10 +288,10 @@ fn a_key_that_a_plugin_gave_back_is_not_deleted_a_second_time() {
 
 #[test]
 fn a_plain_provider_is_swapped_under_callers() {
-    swap_under_callers("plain", "quote", "pens", swaps(150));
+    swap_under_callers("plain", "quote", "pens", swaps(100));
 }
 
 #[test]
 fn one_with_tasks_threads_and_thread_locals_is_swapped_under_callers() {
-    swap_under_callers("busy", "work", "number", swaps(150));
+    swap_under_callers("busy", "work", "number", swaps(100));
 }
