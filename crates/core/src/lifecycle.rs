@@ -133,6 +133,16 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// The error of a call whose provider's end was closed before its handler had ended.
+#[must_use]
+pub fn provider_closed() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the provider was closed while the handler ran",
+    )
+    .dispatched_as(Dispatched::Maybe)
+}
+
 /// The error of whatever is asked of a closed end.
 #[must_use]
 pub fn closed() -> Error {

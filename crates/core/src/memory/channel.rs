@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
 use futures_util::stream;
 use polywire_contract::{Name, Offer};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 
 use super::hub::{Hub, Replica};
 use crate::capability::{Capability, Support, Trust};
@@ -19,6 +17,7 @@ use crate::delivery::Deliveries;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
 use crate::exchange::Workers;
 use crate::letters::Letters;
+use crate::lifecycle::{Lifecycle, closed, provider_closed};
 use crate::message::{Message, Receipt, Reply};
 use crate::service::Service;
 
@@ -28,9 +27,7 @@ pub struct MemoryChannel {
     hub: Arc<Hub>,
     id: u64,
     capability: Capability,
-    state: AtomicU8,
-    draining: CancellationToken,
-    closing: CancellationToken,
+    life: Lifecycle,
     serving: Mutex<HashMap<Name, Serving>>,
 }
 
@@ -39,10 +36,6 @@ struct Serving {
     service: Arc<Service>,
     workers: Workers,
 }
-
-const OPEN: u8 = 0;
-const DRAINING: u8 = 1;
-const CLOSED: u8 = 2;
 
 impl MemoryChannel {
     /// A channel on a hub, for payloads of at most `max_payload` bytes.
@@ -53,9 +46,7 @@ impl MemoryChannel {
             hub,
             id,
             capability: Self::capability_of(max_payload),
-            state: AtomicU8::new(OPEN),
-            draining: CancellationToken::new(),
-            closing: CancellationToken::new(),
+            life: Lifecycle::default(),
             serving: Mutex::default(),
         }
     }
@@ -75,17 +66,6 @@ impl MemoryChannel {
         }
     }
 
-    fn open(&self) -> Result<()> {
-        match self.state.load(Ordering::Acquire) {
-            OPEN => Ok(()),
-            DRAINING => Err(Error::new(
-                ErrorKind::Closed,
-                "the channel is draining and takes nothing new",
-            )),
-            _ => Err(closed()),
-        }
-    }
-
     fn replica(&self, contract: &Name) -> Result<Arc<Replica>> {
         self.hub.replica(contract).ok_or_else(|| {
             Error::new(
@@ -101,14 +81,10 @@ impl MemoryChannel {
     where
         W: Future<Output = Result<T>> + Send,
     {
-        unless(work, || Box::pin(self.closing.cancelled()))
+        unless(work, || Box::pin(self.life.closing().cancelled()))
             .await
             .unwrap_or_else(|| Err(closed().dispatched_as(Dispatched::Maybe)))
     }
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Closed, "the channel is closed")
 }
 
 #[async_trait]
@@ -118,46 +94,38 @@ impl Channel for MemoryChannel {
     }
 
     fn health(&self) -> Health {
-        match self.state.load(Ordering::Acquire) {
-            OPEN => Health::Ready,
-            DRAINING => Health::Draining,
-            _ => Health::Closed,
-        }
+        self.life.health()
     }
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
-        self.open()?;
+        self.life.open()?;
         Ok(Offer::clone(self.replica(contract)?.service.offer()))
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
-        self.open()?;
+        self.life.open()?;
         let replica = self.replica(&message.head.contract)?;
         let admission = replica.service.admit(message.head)?;
         let work = pin!(admission.dispatch(message.body));
         // It runs on the caller's task, and ends with either end.
         let ends = || async {
             tokio::select! {
-                () = self.closing.cancelled() => {}
+                () = self.life.closing().cancelled() => {}
                 () = replica.closing.cancelled() => {}
             }
         };
         let done = unless(work, || Box::pin(ends())).await;
         done.unwrap_or_else(|| {
-            let error = if self.closing.is_cancelled() {
-                closed()
+            Err(if self.life.closing().is_cancelled() {
+                closed().dispatched_as(Dispatched::Maybe)
             } else {
-                Error::new(
-                    ErrorKind::Unavailable,
-                    "the provider was closed while the handler ran",
-                )
-            };
-            Err(error.dispatched_as(Dispatched::Maybe))
+                provider_closed()
+            })
         })
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
-        self.open()?;
+        self.life.open()?;
         // Before any provider is there the command waits for one; its version is decided then.
         let (caller, stamp) = match self.hub.replica(&message.head.contract) {
             Some(replica) => {
@@ -173,13 +141,13 @@ impl Channel for MemoryChannel {
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
-        self.open()?;
+        self.life.open()?;
         let work = pin!(self.hub.exchange.publish(message));
         self.until_closed(work).await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
-        self.open()?;
+        self.life.open()?;
         let replicas = self.hub.replicas(&subscription.contract);
         // One replica that fits is enough: during a deployment the others follow.
         let checks: Vec<_> = replicas
@@ -190,7 +158,7 @@ impl Channel for MemoryChannel {
             checks.into_iter().next().unwrap_or(Ok(()))?;
         }
         let member = self.hub.exchange.join(&subscription, None)?;
-        let draining = self.draining.clone();
+        let draining = self.life.draining().clone();
         Ok(Deliveries::new(stream::unfold(
             (member, draining),
             |(mut member, draining)| async move {
@@ -205,10 +173,10 @@ impl Channel for MemoryChannel {
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {
-        self.open()?;
+        self.life.open()?;
         let mut serving = self.serving.lock().await;
         let workers = self.hub.exchange.work(&service)?;
-        self.hub.add(self.id, &service, &self.closing);
+        self.hub.add(self.id, &service, self.life.closing());
         let new = Serving {
             service: service.clone(),
             workers,
@@ -224,11 +192,7 @@ impl Channel for MemoryChannel {
     }
 
     async fn drain(&self) -> Result<()> {
-        // A channel that is closed stays closed.
-        let _ = self
-            .state
-            .compare_exchange(OPEN, DRAINING, Ordering::AcqRel, Ordering::Acquire);
-        self.draining.cancel();
+        self.life.refuse_new();
         self.hub.remove(self.id);
         let work = pin!(async {
             let mut serving = self.serving.lock().await;
@@ -247,10 +211,10 @@ impl Channel for MemoryChannel {
     }
 
     async fn close(&self) -> Result<()> {
-        self.state.store(CLOSED, Ordering::Release);
         self.hub.remove(self.id);
-        self.draining.cancel();
-        self.closing.cancel();
+        self.life.close();
+        // Subscriptions end with draining.
+        self.life.refuse_new();
         self.serving.lock().await.clear();
         Ok(())
     }

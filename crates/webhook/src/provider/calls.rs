@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use parking_lot::Mutex;
-use polywire_core::{Admission, Dispatched, Error, ErrorKind, MessageId};
+use polywire_core::lifecycle::provider_closed;
+use polywire_core::{Admission, MessageId};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -71,7 +72,7 @@ impl Calls {
             let answered = tokio::select! {
                 biased;
                 answered = admission.dispatch(body) => answered,
-                () = closing.cancelled() => Err(closed()),
+                () = closing.cancelled() => Err(provider_closed()),
             };
             let event = reply(&head, &of.key.1, &stamp, answered)
                 .or_else(|error| reply(&head, &of.key.1, &stamp, Err(error)));
@@ -125,14 +126,6 @@ impl Drop for Calls {
     fn drop(&mut self) {
         self.abort();
     }
-}
-
-fn closed() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "the provider was closed while the handler ran",
-    )
-    .dispatched_as(Dispatched::Maybe)
 }
 
 /// Posts a reply until it is taken, nobody can take it, or its time is up.
