@@ -11,9 +11,12 @@ use polywire_core::{Channel, ErrorKind, Health, codec};
 use polywire_test_broker::{Broker, Options};
 use polywire_testkit::sample::{Edition, Happened1, Happening, Note, interaction};
 use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep};
 
 use crate::support;
-use crate::support::stage::{event, provider, session, subscribe, until, until_ready, within};
+use crate::support::stage::{
+    BOUND, event, provider, session, show_log, subscribe, until, until_ready, within,
+};
 
 fn config(broker: &Broker) -> AmqpConfig {
     let mut config = AmqpConfig::new(vec![broker.url().parse().unwrap()]);
@@ -81,6 +84,7 @@ async fn a_broker_without_memory_is_waited_for() {
 async fn a_restarted_broker_has_everything_that_was_accepted() {
     const PUBLISHERS: u64 = 20;
     const EACH: u64 = 100;
+    show_log();
     let mut broker = block_in_place(|| Broker::start(&Options::new())).unwrap();
     let config = config(&broker);
     let provider = provider(&config, &[Edition::V1_4]).await;
@@ -130,9 +134,17 @@ async fn a_restarted_broker_has_everything_that_was_accepted() {
     for publisher in publishers {
         within("publishing", publisher).await.unwrap();
     }
-    until("every accepted event", || {
-        seen.lock().len() == usize::try_from(all).unwrap()
-    })
-    .await;
+    let all = usize::try_from(all).unwrap();
+    let begun = Instant::now();
+    while seen.lock().len() < all {
+        if begun.elapsed() > BOUND {
+            let what = "name type state messages_ready messages_unacknowledged consumers";
+            let what: Vec<_> = ["list_queues"].into_iter().chain(what.split(' ')).collect();
+            let queues = block_in_place(|| broker.ctl(&what)).unwrap();
+            let came = seen.lock().len();
+            panic!("{came} of {all} accepted events have come; the broker has\n{queues}");
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
     until_ready(&provider.channel).await;
 }

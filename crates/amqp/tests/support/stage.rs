@@ -106,10 +106,13 @@ pub(crate) async fn take(deliveries: &mut Deliveries, number: u64) {
     delivery.ack().await.unwrap();
 }
 
+/// What ends a test that hangs: three deadlines of a publisher, as a broker that starts on a busy machine may use up one.
+pub(crate) const BOUND: Duration = PATIENCE.saturating_mul(3);
+
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match timeout(PATIENCE, work).await {
+    match timeout(BOUND, work).await {
         Ok(done) => done,
-        Err(_) => panic!("{what} did not happen within {PATIENCE:?}"),
+        Err(_) => panic!("{what} did not happen within {BOUND:?}"),
     }
 }
 
@@ -134,4 +137,13 @@ pub(crate) fn event(publisher: u64, number: u64) -> Happening {
         publisher,
         text: String::new(),
     }
+}
+
+/// Shows with a failed test what the connections and consumers did. Once per process.
+pub(crate) fn show_log() {
+    // Another test of this process may have begun it.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter("polywire_amqp=debug")
+        .with_test_writer()
+        .try_init();
 }
