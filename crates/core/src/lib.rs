@@ -21,6 +21,7 @@ mod delivery;
 mod document;
 mod error;
 mod exchange;
+pub mod fields;
 mod history;
 mod letters;
 pub mod lifecycle;

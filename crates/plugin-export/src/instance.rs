@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use polywire_contract::{Contract, Name, Range, Requirement};
-use polywire_core::{Dispatched, Error, ErrorKind, Head, Kind, Reply, Result, Service};
+use polywire_core::{Dispatched, Error, ErrorKind, Head, Kind, Reply, Result, Service, fields};
 use polywire_plugin_abi::Code;
 use polywire_plugin_abi::read::CallView;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::export::{Export, Hook, Setup};
-use crate::head;
 use crate::host::Host;
 
 /// How often a call that waits asks whether the host has given it up.
@@ -110,7 +109,7 @@ impl Instance {
         head.deadline = call
             .timeout
             .and_then(|timeout| tokio::time::Instant::now().checked_add(timeout));
-        head::read(call.headers, &mut head)
+        fields::read(call.headers, &mut head)
             .map_err(|error| Refused::from(error.dispatched_as(Dispatched::No)))?;
         let _inside = self.handle.enter();
         let admission = self.service.admit(head).map_err(Refused::from)?;

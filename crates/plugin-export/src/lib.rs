@@ -15,7 +15,6 @@ mod contain;
 mod described;
 mod entry;
 mod export;
-mod head;
 mod hook;
 mod host;
 mod instance;
