@@ -89,7 +89,7 @@ pub fn write(head: &Head, mut field: impl FnMut(&str, &str) -> Result<()>) -> Re
     if let Some(token) = &head.token {
         put("authorization", &format_args!("Bearer {}", token.expose()))?;
     }
-    for (key, value) in head.metadata.iter() {
+    for (key, value) in &head.metadata {
         put(&format!("{METADATA}{key}"), &value)?;
     }
     Ok(())

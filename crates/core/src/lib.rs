@@ -49,7 +49,7 @@ pub use client::{ContractClient, ContractPublisher};
 pub use context::Context;
 pub use delivery::{Deliveries, Delivery, Settle, Verdict};
 pub use error::{CallError, Dispatched, Error, ErrorKind, Result};
-pub use exchange::{Bounds, Exchange, Member, Overflow, Received, Workers};
+pub use exchange::{Bounds, CommandRunner, Exchange, Member, Overflow, Received, Workers};
 pub use history::Change;
 pub use letters::{Letter, Letters, Shelf};
 pub use message::{ContentType, Head, Kind, Message, MessageId, Outcome, Receipt, Reply, Token};

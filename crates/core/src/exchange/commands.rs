@@ -12,15 +12,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Bounds;
 use super::queue::{Entry, Lease, Queue, Taken};
 use super::shelves::Shelves;
+use super::{Bounds, CommandRunner};
 use crate::auth::Caller;
 use crate::delivery::Verdict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{Message, Receipt};
 use crate::options::after;
-use crate::service::Service;
 
 /// How many different requirements a contract's commands may have queued.
 const MAX_QUEUES: usize = 1024;
@@ -149,9 +148,9 @@ impl Commands {
     }
 
     /// Resolves once every command that a service can run was run or set aside.
-    async fn emptied(&self, service: &Service) {
+    async fn emptied(&self, runner: &dyn CommandRunner) {
         let waits = |((_, command), floor): (&(String, Name), &Floor)| {
-            !floor.queue.is_empty() && service.check(&floor.requirement, command).is_ok()
+            !floor.queue.is_empty() && runner.can_run(&floor.requirement, command)
         };
         loop {
             let mut room = std::pin::pin!(self.room.notified());
@@ -164,7 +163,7 @@ impl Commands {
     }
 
     /// The next command that a service can run.
-    fn take(&self, service: &Service) -> Found {
+    fn take(&self, runner: &dyn CommandRunner) -> Found {
         let floors: Vec<(Name, Floor)> = self
             .state
             .lock()
@@ -174,7 +173,7 @@ impl Commands {
             .collect();
         let mut soonest = None;
         for (command, floor) in floors {
-            if service.check(&floor.requirement, &command).is_err() {
+            if !runner.can_run(&floor.requirement, &command) {
                 continue;
             }
             match floor.queue.take() {
@@ -198,25 +197,29 @@ impl Commands {
 /// Runs accepted commands for one service. Dropping it takes nothing more.
 pub struct Workers {
     commands: Arc<Commands>,
-    service: Arc<Service>,
+    runner: Arc<dyn CommandRunner>,
     stop: CancellationToken,
     running: TaskTracker,
     dispatcher: Option<JoinHandle<()>>,
 }
 
 impl Workers {
-    pub(super) fn start(commands: Arc<Commands>, service: Arc<Service>, at_once: usize) -> Self {
+    pub(super) fn start(
+        commands: Arc<Commands>,
+        runner: Arc<dyn CommandRunner>,
+        at_once: usize,
+    ) -> Self {
         let (stop, running) = (CancellationToken::new(), TaskTracker::new());
         let dispatcher = tokio::spawn(dispatch(
             commands.clone(),
-            service.clone(),
+            runner.clone(),
             Arc::new(Semaphore::new(at_once.max(1))),
             stop.clone(),
             running.clone(),
         ));
         Self {
             commands,
-            service,
+            runner,
             stop,
             running,
             dispatcher: Some(dispatcher),
@@ -225,7 +228,7 @@ impl Workers {
 
     /// Waits until every accepted command that the service can run was run or set aside, then stops.
     pub async fn finish(&mut self) {
-        self.commands.emptied(&self.service).await;
+        self.commands.emptied(&*self.runner).await;
         self.stop().await;
     }
 
@@ -244,7 +247,7 @@ impl Workers {
 impl fmt::Debug for Workers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workers")
-            .field("contract", self.service.name())
+            .field("contract", self.runner.contract())
             .field("running", &self.running.len())
             .finish_non_exhaustive()
     }
@@ -258,7 +261,7 @@ impl Drop for Workers {
 
 async fn dispatch(
     commands: Arc<Commands>,
-    service: Arc<Service>,
+    runner: Arc<dyn CommandRunner>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
     running: TaskTracker,
@@ -273,21 +276,21 @@ async fn dispatch(
         let (lease, caller) = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            found = next(&commands, &service) => found,
+            found = next(&commands, &*runner) => found,
         };
-        let (commands, service) = (commands.clone(), service.clone());
+        let (commands, runner) = (commands.clone(), runner.clone());
         running.spawn(async move {
-            run(&commands, &service, lease, caller).await;
+            run(&commands, &*runner, lease, caller).await;
             drop(place);
         });
     }
 }
 
-async fn next(commands: &Commands, service: &Service) -> (Lease, Option<Caller>) {
+async fn next(commands: &Commands, runner: &dyn CommandRunner) -> (Lease, Option<Caller>) {
     loop {
         let mut arrived = std::pin::pin!(commands.arrived.notified());
         arrived.as_mut().enable();
-        match commands.take(service) {
+        match commands.take(runner) {
             Found::Command(lease, caller) => return (lease, caller),
             Found::Nothing(None) => arrived.await,
             Found::Nothing(Some(due)) => tokio::select! {
@@ -298,14 +301,16 @@ async fn next(commands: &Commands, service: &Service) -> (Lease, Option<Caller>)
     }
 }
 
-async fn run(commands: &Commands, service: &Arc<Service>, lease: Lease, caller: Option<Caller>) {
+async fn run(
+    commands: &Commands,
+    runner: &dyn CommandRunner,
+    lease: Lease,
+    caller: Option<Caller>,
+) {
     let message = lease.message().clone();
     let mut head = message.head.clone();
     head.attempt = lease.attempt();
-    let result = match service.admit_accepted(head, caller) {
-        Ok(admission) => admission.dispatch_accepted(message.body.clone()).await,
-        Err(error) => Err(error),
-    };
+    let result = runner.run(head, message.body.clone(), caller).await;
     let verdict = Verdict::of_command(result);
     let (id, position) = (message.head.id.clone(), lease.position());
     let is_final = !matches!(verdict, Verdict::Retry { .. });

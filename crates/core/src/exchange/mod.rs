@@ -6,6 +6,7 @@ mod bounds;
 mod commands;
 mod member;
 mod queue;
+mod runner;
 mod shelves;
 mod topic;
 
@@ -25,12 +26,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::letters::Letters;
 use crate::message::{Message, Receipt};
 use crate::options::after;
-use crate::service::Service;
 
 pub use bounds::Bounds;
 use commands::Commands;
 pub use commands::Workers;
 pub use member::{Member, Received};
+pub use runner::CommandRunner;
 use shelves::Shelves;
 use topic::{Publish, Topic};
 
@@ -140,10 +141,10 @@ impl Exchange {
     ///
     /// # Errors
     /// `Overloaded` when there are too many contracts.
-    pub fn work(&self, service: &Arc<Service>) -> Result<Workers> {
+    pub fn work(&self, runner: impl CommandRunner) -> Result<Workers> {
         Ok(Workers::start(
-            self.commands(service.name())?,
-            service.clone(),
+            self.commands(runner.contract())?,
+            Arc::new(runner),
             self.0.bounds.command_workers,
         ))
     }

@@ -175,7 +175,7 @@ impl Channel for MemoryChannel {
     async fn serve(&self, service: Arc<Service>) -> Result<()> {
         self.life.open()?;
         let mut serving = self.serving.lock().await;
-        let workers = self.hub.exchange.work(&service)?;
+        let workers = self.hub.exchange.work(service.clone())?;
         self.hub.add(self.id, &service, self.life.closing());
         let new = Serving {
             service: service.clone(),

@@ -200,7 +200,7 @@ impl Provider {
         } else {
             None
         };
-        let workers = self.server.exchange.work(&service)?;
+        let workers = self.server.exchange.work(service.clone())?;
         self.server.table.rcu(|table| table.with(&served));
         // Last, so that nobody who connects finds the contract missing.
         if let Some(address) = address {
