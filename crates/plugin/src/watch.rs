@@ -49,7 +49,7 @@ struct Armed {
 
 type Identity = (u64, u64);
 
-/// Ends a wait from another thread. Cloning shares it.
+/// Ends waits from another thread. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     stopped: Arc<AtomicBool>,
@@ -165,6 +165,12 @@ impl Watch {
 }
 
 impl Stopper {
+    /// Ends the wait that is under way as a hint does, or else the next one.
+    pub fn hint(&self) {
+        // Full: there is a hint already.
+        let _ = self.hint.try_send(());
+    }
+
     /// Ends the wait that is under way, and all that follow.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);

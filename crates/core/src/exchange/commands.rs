@@ -147,6 +147,11 @@ impl Commands {
         Ok(floor)
     }
 
+    /// Wakes the workers.
+    pub(super) fn look_again(&self) {
+        self.arrived.notify_waiters();
+    }
+
     /// Resolves once every command that a service can run was run or set aside.
     async fn emptied(&self, runner: &dyn CommandRunner) {
         let waits = |((_, command), floor): (&(String, Name), &Floor)| {

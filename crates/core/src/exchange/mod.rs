@@ -149,6 +149,13 @@ impl Exchange {
         ))
     }
 
+    /// Has workers look again at commands that they could not run before: what they can run has changed.
+    pub fn look_again(&self) {
+        for commands in self.0.commands.lock().values() {
+            commands.look_again();
+        }
+    }
+
     /// The shelves.
     #[must_use]
     pub fn letters(&self) -> Arc<dyn Letters> {

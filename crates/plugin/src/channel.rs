@@ -1,0 +1,149 @@
+//! The consumer's end: a channel to the plugins of this process.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use polywire_contract::{Name, Offer};
+use polywire_core::lifecycle::Lifecycle;
+use polywire_core::{
+    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply,
+    Result, Service, Subscription, Support, Trust, unsupported,
+};
+
+use crate::host::PluginHost;
+
+/// Where the plugin of a contract is found.
+pub trait Hosts: Send + Sync + std::fmt::Debug + 'static {
+    /// The host of a contract's plugin, which starts to look for it when it is asked for the first time.
+    ///
+    /// # Errors
+    /// `Config` when it cannot be looked for.
+    fn host(&self, contract: &Name) -> Result<Arc<PluginHost>>;
+
+    /// The hosts that were asked for.
+    fn started(&self) -> Vec<Arc<PluginHost>>;
+}
+
+/// A channel to the plugins of this process. Calls that are short run on the caller's own task, others on a thread for them.
+#[derive(Debug)]
+pub struct PluginChannel {
+    hosts: Arc<dyn Hosts>,
+    capability: Capability,
+    life: Lifecycle,
+}
+
+impl PluginChannel {
+    /// A channel for payloads of at most `max_payload` bytes.
+    #[must_use]
+    pub fn new(hosts: Arc<dyn Hosts>, max_payload: usize) -> Self {
+        Self {
+            hosts,
+            capability: capability_of(max_payload),
+            life: Lifecycle::default(),
+        }
+    }
+}
+
+/// What channels of this transport can do.
+#[must_use]
+pub(crate) const fn capability_of(max_payload: usize) -> Capability {
+    Capability {
+        trust: Trust::Trusted,
+        call: Support::Native,
+        send: Support::Native,
+        publish: Support::Native,
+        subscribe: Support::Native,
+        discover: true,
+        ordered_by_key: true,
+        resume: true,
+        durable: false,
+        max_payload,
+    }
+}
+
+#[async_trait]
+impl Channel for PluginChannel {
+    fn capability(&self) -> &Capability {
+        &self.capability
+    }
+
+    fn health(&self) -> Health {
+        match self.life.health() {
+            Health::Ready => {
+                let hosts = self.hosts.started();
+                let troubled = hosts.iter().map(|host| host.health());
+                troubled
+                    .into_iter()
+                    .find(|health| *health != Health::Ready)
+                    .unwrap_or(Health::Ready)
+            }
+            ending => ending,
+        }
+    }
+
+    async fn discover(&self, contract: &Name) -> Result<Offer> {
+        self.life.open()?;
+        let host = self.hosts.host(contract)?;
+        self.life.until_closed(host.discover()).await
+    }
+
+    async fn call(&self, message: Message) -> Result<Reply> {
+        let _inside = self.life.enter()?;
+        let host = self.hosts.host(&message.head.contract)?;
+        self.life.until_closed(host.call(message)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<Receipt> {
+        let _inside = self.life.enter()?;
+        let host = self.hosts.host(&message.head.contract)?;
+        self.life.until_closed(host.send(message)).await
+    }
+
+    async fn publish(&self, _: Message) -> Result<Receipt> {
+        self.life.open()?;
+        Err(unsupported(
+            "the consumer's end of a plugin",
+            "publish",
+            "publish in the plugin, through the channel of its Setup",
+        ))
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
+        self.life.open()?;
+        let host = self.hosts.host(&subscription.contract)?;
+        host.subscribe(&subscription, self.life.draining().clone())
+    }
+
+    async fn serve(&self, service: Arc<Service>) -> Result<()> {
+        self.life.open()?;
+        let text = format!(
+            "contract {:?} cannot be served through a channel: its consumers load it as a plugin; build the provider as a library \
+             with export_plugin!, and deploy it with polywire plugin",
+            service.name().as_str()
+        );
+        Err(Error::new(ErrorKind::Config, text))
+    }
+
+    fn letters(&self) -> Option<Arc<dyn Letters>> {
+        match self.hosts.started().as_slice() {
+            [only] => Some(only.letters()),
+            _ => None,
+        }
+    }
+
+    async fn drain(&self) -> Result<()> {
+        self.life.refuse_new();
+        self.life.emptied().await;
+        if self.life.closing().is_cancelled() {
+            return Err(polywire_core::lifecycle::closed());
+        }
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.life.close();
+        // Subscriptions end with draining.
+        self.life.refuse_new();
+        Ok(())
+    }
+}

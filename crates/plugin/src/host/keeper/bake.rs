@@ -1,0 +1,70 @@
+//! Going back to the release before, when its successor proves to be worse.
+
+use super::super::resident::Resident;
+use super::Run;
+use crate::window::Slot;
+
+/// So many panics are too many.
+const MAX_PANICS: u64 = 3;
+/// Fewer calls say nothing about a rate.
+const ENOUGH: u64 = 20;
+
+impl Run {
+    /// Looks at the releases that have replaced another a while ago.
+    pub(super) fn look_back(&mut self) {
+        let now = self.clock.now();
+        self.warm.retain(|_, warm| now < warm.until);
+        let worse: Vec<(u64, String)> = {
+            let parts = self.host.parts.lock();
+            let bakes = self.warm.keys().filter_map(|major| {
+                let why = fails(parts.residents.get(major)?)?;
+                Some((*major, why))
+            });
+            bakes.collect()
+        };
+        for (major, why) in worse {
+            self.go_back(major, &why);
+        }
+    }
+
+    /// One step back, and never to what must not run.
+    fn go_back(&mut self, major: u64, why: &str) {
+        let Some(warm) = self.warm.remove(&major) else {
+            return;
+        };
+        if warm.resident.check().is_err() {
+            return;
+        }
+        let bad = {
+            let mut parts = self.host.parts.lock();
+            let bad = parts.residents.insert(major, warm.resident);
+            self.host.turn(&parts);
+            bad
+        };
+        let Some(bad) = bad else { return };
+        let Some(release) = bad.release().cloned() else {
+            return;
+        };
+        tracing::error!(plugin = %self.plugin, %release, why, back_to = %warm.slot.release, "went back to the release before");
+        let slot = Slot { major, release };
+        self.draining
+            .push((slot.clone(), std::sync::Arc::downgrade(bad.generation())));
+        let text = format!(
+            "release {}: {why}; {} serves again until the deployment window ends: roll back, or deploy a better one",
+            slot.release, warm.slot.release
+        );
+        self.rollback = Some(slot.release.clone());
+        self.refuse(slot, "rolled-back", text, false);
+    }
+}
+
+/// Why a release should not go on.
+fn fails(resident: &Resident) -> Option<String> {
+    let panics = resident.generation().panics();
+    if panics >= MAX_PANICS {
+        return Some(format!("it panicked {panics} times"));
+    }
+    let (calls, faults) = resident.faults();
+    (calls >= ENOUGH && faults * 2 >= calls)
+        .then(|| format!("{faults} of its first {calls} calls failed by its own fault"))
+}

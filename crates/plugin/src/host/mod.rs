@@ -1,0 +1,463 @@
+//! One plugin in this process: which release serves each major, the queues of its commands and events, and what keeps it
+//! current.
+
+mod keeper;
+mod resident;
+mod roster;
+mod switch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::stream;
+use parking_lot::Mutex;
+use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
+use polywire_core::{
+    Bounds, Deliveries, Dispatched, Error, ErrorKind, Exchange, Health, Letters, Message, Overflow,
+    Receipt, Reply, Result, Subscription, Workers,
+};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+pub use keeper::{Deployment, Keeper};
+
+use crate::native::{Generation, Limits, Loader};
+use resident::Resident;
+use roster::{Roster, Route};
+use switch::{HostServices, Runner, Switch, unrequired};
+
+/// What a [`PluginHost`] is made of.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The contract that the plugin serves.
+    pub contract: Name,
+    /// A name for this process, which replies carry.
+    pub instance: String,
+    /// The bounds of libraries and answers.
+    pub limits: Limits,
+    /// The bounds of its queues, retries and shelves.
+    pub bounds: Bounds,
+    /// How many calls of one release may run at once: 256. Calls of a plugin that says that they are short do not count.
+    pub workers: usize,
+    /// With so many calls that were given up and still run, the channel is unhealthy: 8.
+    pub max_stuck: usize,
+}
+
+impl HostConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new(contract: Name) -> Self {
+        Self {
+            contract,
+            instance: String::new(),
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            workers: 256,
+            max_stuck: 8,
+        }
+    }
+}
+
+/// One plugin in this process.
+///
+/// Several majors of its contract may be resident at once, each served by one release. A call that runs stays with the release
+/// that it was let into; what comes later goes to the one that was installed last.
+pub struct PluginHost {
+    config: HostConfig,
+    switch: Arc<Switch>,
+    loader: Loader,
+    /// What the roster is made from, under the lock of whoever changes it.
+    parts: Mutex<Parts>,
+    wanted: Mutex<Wanted>,
+    state: Mutex<State>,
+    workers: tokio::sync::Mutex<Workers>,
+    /// Ends subscriptions.
+    stopped: CancellationToken,
+}
+
+#[derive(Default)]
+struct Parts {
+    residents: BTreeMap<u64, Arc<Resident>>,
+    /// What releases offer that are deployed, and loaded when somebody wants them.
+    known: BTreeMap<u64, Vec<Offered>>,
+}
+
+/// What consumers have asked for: a major that nobody asks for is not loaded.
+#[derive(Default)]
+struct Wanted {
+    by_major: BTreeMap<u64, Vec<(Requirement, Name)>>,
+    /// Tells whoever loads.
+    hint: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// What a call that finds nobody is told.
+#[derive(Default)]
+struct State {
+    /// Whether somebody is looking for releases and has not looked yet.
+    looking: bool,
+    /// What keeps what is deployed from being served.
+    trouble: Option<String>,
+    /// Where releases come from.
+    source: Option<String>,
+}
+
+/// How many requirements of one major are remembered, so that a release that no longer meets them is refused.
+const MAX_WANTED: usize = 64;
+/// How long a call without a deadline waits for its release to be loaded.
+const LOADING: Duration = Duration::from_secs(30);
+
+impl PluginHost {
+    /// A host in which nothing is installed yet, made inside the runtime that its commands run on.
+    ///
+    /// # Errors
+    /// `Internal` when the thread on which generations end cannot be started.
+    pub fn new(config: HostConfig) -> Result<Arc<Self>> {
+        let empty = BTreeMap::new();
+        let roster = Roster::new(&config.contract, &config.instance, BTreeMap::new(), &empty);
+        let switch = Arc::new(Switch {
+            contract: config.contract.clone(),
+            roster: ArcSwap::from_pointee(roster),
+            exchange: Exchange::new(config.bounds.clone(), Overflow::Wait),
+            changed: watch::Sender::new(0),
+            unmapped: 0.into(),
+            retired: 0.into(),
+        });
+        let services = Arc::new(HostServices(switch.clone()));
+        let loader = Loader::new(config.limits.clone(), services)
+            .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+        let workers = switch.exchange.work(Runner(switch.clone()))?;
+        Ok(Arc::new(Self {
+            config,
+            switch,
+            loader,
+            parts: Mutex::default(),
+            wanted: Mutex::default(),
+            state: Mutex::default(),
+            workers: tokio::sync::Mutex::new(workers),
+            stopped: CancellationToken::new(),
+        }))
+    }
+
+    /// What loads the libraries that are installed here.
+    #[must_use]
+    pub fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
+    /// The contract that is served.
+    #[must_use]
+    pub fn contract(&self) -> &Name {
+        &self.config.contract
+    }
+
+    /// What is offered: by what is installed, and by what would be loaded when it is wanted.
+    #[must_use]
+    pub fn offer(&self) -> Arc<Offer> {
+        self.switch.roster.load().offer().clone()
+    }
+
+    /// Installs a generation that was loaded by other means than a [`Keeper`], as one that is linked into this program: it serves
+    /// these versions, in place of what has served their majors, and is let in for ever.
+    pub fn install(&self, generation: &Arc<Generation>, offered: &[Offered]) {
+        let mut by_major: BTreeMap<u64, Vec<Offered>> = BTreeMap::new();
+        for offered in offered {
+            let own = by_major.entry(offered.version.major).or_default();
+            own.push(offered.clone());
+        }
+        let mut parts = self.parts.lock();
+        parts.residents = by_major
+            .into_iter()
+            .map(|(major, offered)| (major, Arc::new(self.resident(generation, None, offered))))
+            .collect();
+        self.turn(&parts);
+    }
+
+    /// Lets go of everything that is installed. Calls under way finish.
+    pub fn clear(&self) {
+        let mut parts = self.parts.lock();
+        *parts = Parts::default();
+        self.turn(&parts);
+    }
+
+    fn turn(&self, parts: &Parts) {
+        let HostConfig {
+            contract, instance, ..
+        } = &self.config;
+        let residents = parts.residents.clone();
+        self.switch
+            .turn(Roster::new(contract, instance, residents, &parts.known));
+    }
+
+    fn resident(
+        &self,
+        generation: &Arc<Generation>,
+        deployed: Option<resident::Deployed>,
+        offered: Vec<Offered>,
+    ) -> Resident {
+        Resident::new(
+            generation.clone(),
+            deployed,
+            (&self.config.contract, offered),
+            self.config.workers,
+        )
+    }
+
+    /// Calls an operation.
+    ///
+    /// # Errors
+    /// `NoMatch`, `Unavailable` when nothing is deployed, when what is deployed cannot be loaded and when its deployment window
+    /// has passed, and those of the plugin.
+    pub async fn call(&self, message: Message) -> Result<Reply> {
+        let Message { head, body } = message;
+        let requirement = head.requirement.as_ref().ok_or_else(unrequired)?;
+        let route = self
+            .loaded(requirement, &head.interaction, head.deadline)
+            .await?;
+        let Some(place) = &route.place else {
+            return Err(self.nobody(&head.interaction));
+        };
+        let (outcome, body) = place.call(&head, body).await?;
+        Ok(Reply {
+            stamp: route.stamp.clone(),
+            outcome,
+            body,
+        })
+    }
+
+    /// Where an interaction goes, once what serves it is loaded.
+    async fn loaded(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Route>> {
+        let route = self.switch.roster.load().route(requirement, interaction);
+        if let Ok(route) = &route
+            && route.place.is_some()
+        {
+            return Ok(route.clone());
+        }
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + LOADING);
+        let mut changed = self.switch.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            match self.look(requirement, interaction)? {
+                Look::Found(route) => return Ok(route),
+                Look::Nobody => return Err(self.nobody(interaction)),
+                Look::Wait => {}
+            }
+            if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
+                return Err(self.nobody(interaction));
+            }
+        }
+    }
+
+    fn look(&self, requirement: &Requirement, interaction: &Name) -> Result<Look> {
+        let roster = self.switch.roster.load();
+        let (looking, troubled) = {
+            let state = self.state.lock();
+            (state.looking, state.trouble.is_some())
+        };
+        if roster.offer().versions().is_empty() {
+            return Ok(if looking { Look::Wait } else { Look::Nobody });
+        }
+        let route = roster.route(requirement, interaction)?;
+        if route.place.is_some() {
+            return Ok(Look::Found(route));
+        }
+        let news = self.want(&route, requirement, interaction);
+        Ok(if troubled && !news {
+            Look::Nobody
+        } else {
+            Look::Wait
+        })
+    }
+
+    /// Notes what is wanted. Whether nobody wanted that major before.
+    fn want(&self, route: &Route, requirement: &Requirement, interaction: &Name) -> bool {
+        let mut wanted = self.wanted.lock();
+        let known = wanted.by_major.entry(route.major()).or_default();
+        let news = known.is_empty();
+        let same = |(other, used): &(Requirement, Name)| {
+            used == interaction && other.list_text() == requirement.list_text()
+        };
+        if known.len() < MAX_WANTED && !known.iter().any(same) {
+            known.push((requirement.clone(), interaction.clone()));
+        }
+        if news && let Some(hint) = &wanted.hint {
+            hint();
+        }
+        news
+    }
+
+    fn nobody(&self, interaction: &Name) -> Error {
+        let state = self.state.lock();
+        let contract = &self.config.contract;
+        let source = state.source.as_deref().map_or_else(
+            || "this host".to_owned(),
+            |source| format!("repository {source:?}"),
+        );
+        let text = match &state.trouble {
+            Some(trouble) => format!("no plugin serves {contract}.{interaction}: {trouble}"),
+            None => format!(
+                "no plugin serves {contract}.{interaction}: {source} has no release of it deployed"
+            ),
+        };
+        Error::new(ErrorKind::Unavailable, text).dispatched_as(Dispatched::No)
+    }
+
+    /// Takes a command. One that comes before anything is deployed waits for it.
+    ///
+    /// # Errors
+    /// `NoMatch` when what is deployed has no version that fits, `Overloaded`, `Closed`.
+    pub async fn send(&self, message: Message) -> Result<Receipt> {
+        let requirement = message.head.requirement.as_ref().ok_or_else(unrequired)?;
+        let command = &message.head.interaction;
+        let roster = self.switch.roster.load_full();
+        let stamp = if roster.offer().versions().is_empty() {
+            None
+        } else {
+            let route = roster.route(requirement, command)?;
+            if route.place.is_none() {
+                self.want(&route, requirement, command);
+            }
+            Some(route.stamp.clone())
+        };
+        let receipt = self.switch.exchange.send(message, None).await?;
+        Ok(Receipt::new(receipt.id, stamp))
+    }
+
+    /// Joins a group of an event, until a token is cancelled.
+    ///
+    /// # Errors
+    /// `NoMatch` when what is deployed has no version with that event that fits; `Overloaded`, `Closed`.
+    pub fn subscribe(
+        &self,
+        subscription: &Subscription,
+        ending: CancellationToken,
+    ) -> Result<Deliveries> {
+        let Subscription {
+            event, requirement, ..
+        } = subscription;
+        let roster = self.switch.roster.load();
+        if !roster.offer().versions().is_empty() {
+            let route = roster.route(requirement, event)?;
+            if route.place.is_none() {
+                self.want(&route, requirement, event);
+            }
+        }
+        let member = self.switch.exchange.join(subscription, None)?;
+        let ends = [ending, self.stopped.clone()];
+        Ok(Deliveries::new(stream::unfold(
+            (member, ends),
+            |(mut member, ends)| async move {
+                let [ending, stopped] = &ends;
+                let received = tokio::select! {
+                    biased;
+                    () = ending.cancelled() => return None,
+                    () = stopped.cancelled() => return None,
+                    received = member.next() => received?,
+                };
+                Some((received.delivery, (member, ends)))
+            },
+        )))
+    }
+
+    /// What is offered, once it is known.
+    ///
+    /// # Errors
+    /// `Unavailable` when nothing is.
+    pub async fn discover(&self) -> Result<Offer> {
+        let deadline = Instant::now() + LOADING;
+        let mut changed = self.switch.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let offer = self.offer();
+            if !offer.versions().is_empty() {
+                return Ok(Offer::clone(&offer));
+            }
+            if !self.state.lock().looking
+                || !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(())))
+            {
+                return Err(self.nobody(&self.config.contract));
+            }
+        }
+    }
+
+    /// Whether what is wanted is served.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        if let Some(trouble) = &self.state.lock().trouble {
+            return Health::Degraded(trouble.clone());
+        }
+        let roster = self.switch.roster.load();
+        for (major, resident) in roster.residents() {
+            if let Err(expired) = resident.check() {
+                return Health::Degraded(expired.message().to_owned());
+            }
+            let stuck = resident.stuck();
+            if stuck >= self.config.max_stuck {
+                let text = format!(
+                    "{stuck} calls of major {major} were given up and still run in the plugin"
+                );
+                return Health::Degraded(text);
+            }
+        }
+        Health::Ready
+    }
+
+    /// The shelves of its commands and events.
+    #[must_use]
+    pub fn letters(&self) -> Arc<dyn Letters> {
+        self.switch.exchange.letters()
+    }
+
+    /// Takes nothing new and finishes the commands that were taken and can be run.
+    pub async fn drain(&self) {
+        self.switch.exchange.refuse_new();
+        self.stopped.cancel();
+        self.workers.lock().await.finish().await;
+    }
+
+    /// Lets go of everything.
+    pub fn close(&self) {
+        self.switch.exchange.close();
+        self.stopped.cancel();
+        self.clear();
+    }
+
+    /// Whether a release that offers this meets what consumers of a major have asked for and are served now.
+    fn still_met(&self, major: u64, offer: &Offer) -> std::result::Result<(), String> {
+        let current = self.offer();
+        let wanted = self.wanted.lock();
+        for (requirement, interaction) in wanted.by_major.get(&major).into_iter().flatten() {
+            let needed = requirement.clone().using(interaction.clone());
+            if negotiate(&needed, &current).is_err() {
+                continue;
+            }
+            if let Err(why) = negotiate(&needed, offer) {
+                return Err(why.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Look {
+    Found(Arc<Route>),
+    Wait,
+    Nobody,
+}
+
+impl fmt::Debug for PluginHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginHost")
+            .field("config", &self.config)
+            .field("switch", &self.switch)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,320 @@
+//! A release that serves calls: asynchronous callers on one side, a library that blocks on the other.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use polywire_contract::{Name, Offered, Version};
+use polywire_core::{Dispatched, Error, ErrorKind, Head, Outcome, Result, fields};
+use polywire_plugin_abi::write_header;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::roster::Place;
+use crate::format::ReleaseId;
+use crate::native::{Cancel, Generation, Request};
+use crate::window::Gate;
+
+/// A generation that calls go to, with what they need to get in.
+pub(super) struct Resident {
+    generation: Arc<Generation>,
+    /// Without it calls are let in for ever, as into a provider that is linked into this program.
+    deployed: Option<Deployed>,
+    versions: Vec<Spoken>,
+    /// Whether its calls end soon and never wait, so that they run where their callers are.
+    short: bool,
+    places: Arc<Semaphore>,
+    workers: usize,
+    stuck: AtomicUsize,
+    calls: AtomicU64,
+    faults: AtomicU64,
+}
+
+/// One contract version, by its place in the descriptor.
+struct Spoken {
+    offered: Offered,
+    contract: usize,
+    methods: HashMap<Name, usize>,
+}
+
+/// Which release it is, and for how long it may be called.
+pub(super) struct Deployed {
+    pub(super) release: ReleaseId,
+    pub(super) gate: Gate,
+}
+
+impl Resident {
+    /// A generation that serves these versions of a contract, with so many calls at once.
+    pub(super) fn new(
+        generation: Arc<Generation>,
+        deployed: Option<Deployed>,
+        (contract, offered): (&Name, Vec<Offered>),
+        workers: usize,
+    ) -> Self {
+        let described = &generation.descriptor().contracts;
+        let spoken = |mut offered: Offered| {
+            let same = |(_, known): &(usize, &crate::native::Contract)| {
+                known.name == contract.as_str() && *known.version.version() == offered.version
+            };
+            let (index, known) = described.iter().enumerate().find(same)?;
+            let methods: HashMap<Name, usize> = known
+                .methods
+                .iter()
+                .enumerate()
+                .filter_map(|(place, method)| Some((method.parse().ok()?, place)))
+                .collect();
+            // What it does not have is not offered.
+            offered
+                .interactions
+                .get_or_insert_with(|| methods.keys().cloned().collect())
+                .retain(|interaction| methods.contains_key(interaction));
+            Some(Spoken {
+                offered,
+                contract: index,
+                methods,
+            })
+        };
+        let versions = offered.into_iter().filter_map(spoken).collect();
+        let flags = generation.descriptor().flags;
+        Self {
+            short: flags.is_short() && flags.is_concurrent(),
+            generation,
+            deployed,
+            versions,
+            places: Arc::new(Semaphore::new(workers)),
+            workers,
+            stuck: AtomicUsize::new(0),
+            calls: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    pub(super) fn release(&self) -> Option<&ReleaseId> {
+        self.deployed.as_ref().map(|deployed| &deployed.release)
+    }
+
+    pub(super) fn offered(&self) -> impl Iterator<Item = &Offered> {
+        self.versions.iter().map(|spoken| &spoken.offered)
+    }
+
+    /// Where a method of a version is in the descriptor.
+    pub(super) fn place(self: &Arc<Self>, version: &Version, interaction: &Name) -> Option<Place> {
+        let spoken = self
+            .versions
+            .iter()
+            .find(|spoken| spoken.offered.version == *version)?;
+        Some(Place {
+            resident: self.clone(),
+            contract: spoken.contract,
+            method: *spoken.methods.get(interaction)?,
+        })
+    }
+
+    /// Whether calls are let in.
+    ///
+    /// # Errors
+    /// `Unavailable`, since the deployment window has passed.
+    pub(super) fn check(&self) -> Result<()> {
+        let deployed = self.deployed.as_ref();
+        deployed.map_or(Ok(()), |deployed| deployed.gate.check())
+    }
+
+    /// How many calls were given up by their callers and still run.
+    pub(super) fn stuck(&self) -> usize {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// How many calls ended, and how many of them by a fault of the plugin's own: a panic, or nonsense for an answer.
+    pub(super) fn faults(&self) -> (u64, u64) {
+        (
+            self.calls.load(Ordering::Relaxed),
+            self.faults.load(Ordering::Relaxed),
+        )
+    }
+
+    fn count(&self, answer: &Result<(Outcome, Bytes)>) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::Internal)
+        {
+            self.faults.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Place {
+    /// Calls it, until a deadline where there is one. Dropping the future gives the call up.
+    ///
+    /// # Errors
+    /// `Unavailable` when the deployment window has passed, before the call or while it ran; `Overloaded` when all workers stayed
+    /// busy until the deadline; `DeadlineExceeded`; and those of [`Generation::call`].
+    pub(super) async fn call(&self, head: &Head, body: Bytes) -> Result<(Outcome, Bytes)> {
+        self.resident.check()?;
+        let mut headers = Vec::with_capacity(160);
+        fields::write(head, |name, value| {
+            write_header(&mut headers, name, value).map_err(|error| {
+                Error::new(ErrorKind::TooLarge, error.to_string()).dispatched_as(Dispatched::No)
+            })
+        })?;
+        let answer = if self.resident.short {
+            let timeout = self.time_left(head)?;
+            self.run(timeout, &headers, &body, None)
+        } else {
+            self.hand_over(head, headers, body).await
+        };
+        self.resident.count(&answer);
+        // What was let in and came out too late is not what is deployed any more.
+        if let Err(expired) = self.resident.check() {
+            return Err(expired.dispatched_as(Dispatched::Maybe));
+        }
+        answer
+    }
+
+    fn time_left(&self, head: &Head) -> Result<Option<Duration>> {
+        match head.remaining() {
+            Some(Duration::ZERO) => Err(late(head, "before the plugin was called", Dispatched::No)),
+            left => Ok(left),
+        }
+    }
+
+    fn run(
+        &self,
+        timeout: Option<Duration>,
+        headers: &[u8],
+        body: &[u8],
+        cancel: Option<&Cancel>,
+    ) -> Result<(Outcome, Bytes)> {
+        self.resident.generation.call(&Request {
+            contract: self.contract,
+            method: self.method,
+            timeout,
+            headers,
+            body,
+            cancel,
+        })
+    }
+
+    /// Runs it on a thread that may block.
+    async fn hand_over(
+        &self,
+        head: &Head,
+        headers: Vec<u8>,
+        body: Bytes,
+    ) -> Result<(Outcome, Bytes)> {
+        // Without a deadline the plugin's own bound holds.
+        let never = || Instant::now() + Duration::from_secs(30 * 86_400);
+        let deadline = head.deadline.unwrap_or_else(never);
+        let place = self.resident.places.clone().acquire_owned();
+        let Ok(Ok(place)) = timeout_at(deadline, place).await else {
+            let text = format!(
+                "{}.{} runs its {} calls already: retry later, or raise workers",
+                head.contract, head.interaction, self.resident.workers
+            );
+            return Err(Error::new(ErrorKind::Overloaded, text).dispatched_as(Dispatched::No));
+        };
+        let timeout = self.time_left(head)?;
+        let call = Arc::new(Call::default());
+        let waiting = Waiting {
+            call: call.clone(),
+            resident: self.resident.clone(),
+        };
+        let own = self.clone();
+        let work = blocking::unblock(move || {
+            let answer = own.run(timeout, &headers, &body, Some(&call.cancel));
+            call.end(&own.resident);
+            drop(place);
+            answer
+        });
+        // The plugin has the same deadline and answers at it, unless it is stuck.
+        let answered = timeout_at(deadline + GRACE, work).await;
+        if answered.is_ok() {
+            waiting.done();
+        }
+        answered.unwrap_or_else(|_| {
+            Err(late(
+                head,
+                "and the plugin is still running",
+                Dispatched::Yes,
+            ))
+        })
+    }
+}
+
+/// How much later than the deadline a plugin may say that it has passed.
+const GRACE: Duration = Duration::from_millis(25);
+
+fn late(head: &Head, when: &str, dispatched: Dispatched) -> Error {
+    let text = format!(
+        "the deadline of {}.{} has passed, {when}",
+        head.contract, head.interaction
+    );
+    Error::new(ErrorKind::DeadlineExceeded, text).dispatched_as(dispatched)
+}
+
+/// A call that runs on another thread.
+#[derive(Default)]
+struct Call {
+    cancel: Cancel,
+    state: AtomicUsize,
+}
+
+const RUNNING: usize = 0;
+const ABANDONED: usize = 1;
+const ENDED: usize = 2;
+
+impl Call {
+    /// The plugin has returned.
+    fn end(&self, resident: &Resident) {
+        if self.state.swap(ENDED, Ordering::AcqRel) == ABANDONED {
+            resident.stuck.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Who waits for a call. Dropping it gives the call up.
+struct Waiting {
+    call: Arc<Call>,
+    resident: Arc<Resident>,
+}
+
+impl Waiting {
+    fn done(self) {
+        self.call.state.store(ENDED, Ordering::Release);
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Counted before it is said, so that the count is never below zero.
+        self.resident.stuck.fetch_add(1, Ordering::Relaxed);
+        let given_up = self.call.state.compare_exchange(
+            RUNNING,
+            ABANDONED,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if given_up.is_ok() {
+            self.call.cancel.cancel();
+        } else {
+            self.resident.stuck.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resident")
+            .field("generation", &self.generation)
+            .field("release", &self.release())
+            .field("stuck", &self.stuck())
+            .finish_non_exhaustive()
+    }
+}

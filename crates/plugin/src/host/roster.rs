@@ -1,0 +1,130 @@
+//! Which release serves each major right now, and what was agreed with whom.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
+use polywire_core::{Error, ErrorKind, Result, Stamp};
+use quick_cache::sync::Cache;
+
+use super::resident::Resident;
+
+/// What is offered and who serves it. It never changes: a deployment makes another one.
+pub(super) struct Roster {
+    offer: Arc<Offer>,
+    residents: BTreeMap<u64, Arc<Resident>>,
+    decisions: Cache<(usize, Name), Arc<Route>>,
+}
+
+/// Where a message of one requirement and one interaction goes.
+pub(super) struct Route {
+    /// The version that was agreed.
+    pub(super) stamp: Arc<Stamp>,
+    /// Who serves it, if its release is loaded.
+    pub(super) place: Option<Place>,
+    /// Keeps the requirement alive, so that its address, the cache's key, stays its own.
+    requirement: Requirement,
+}
+
+/// A method of a release that is loaded, by the places in its descriptor.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) resident: Arc<Resident>,
+    pub(super) contract: usize,
+    pub(super) method: usize,
+}
+
+/// How many decisions are remembered; the least used are forgotten first.
+const DECISIONS: usize = 4096;
+
+impl Roster {
+    /// Of releases that are loaded, and of others whose offer is known and which would be loaded when they are wanted.
+    pub(super) fn new(
+        contract: &Name,
+        instance: &str,
+        residents: BTreeMap<u64, Arc<Resident>>,
+        known: &BTreeMap<u64, Vec<Offered>>,
+    ) -> Self {
+        let loaded = residents.values().flat_map(|resident| resident.offered());
+        let others = known
+            .iter()
+            .filter(|(major, _)| !residents.contains_key(major))
+            .flat_map(|(_, offered)| offered);
+        let versions = loaded.chain(others).cloned().collect();
+        // Each part was valid, and each major stands in one of them.
+        let offer = Offer::new(contract.clone(), versions)
+            .unwrap_or_else(|_| Offer::none(contract.clone()))
+            .with_instance(instance);
+        Self {
+            offer: Arc::new(offer),
+            residents,
+            decisions: Cache::new(DECISIONS),
+        }
+    }
+
+    pub(super) fn offer(&self) -> &Arc<Offer> {
+        &self.offer
+    }
+
+    pub(super) fn residents(&self) -> &BTreeMap<u64, Arc<Resident>> {
+        &self.residents
+    }
+
+    /// Negotiates, once per requirement and interaction.
+    ///
+    /// # Errors
+    /// `NoMatch`; `Integrity` when one version has two contracts.
+    pub(super) fn route(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+    ) -> Result<Arc<Route>> {
+        let key = (requirement.address(), interaction.clone());
+        if let Some(route) = self.decisions.get(&key) {
+            return Ok(route);
+        }
+        let agreement = negotiate(&requirement.clone().using(interaction.clone()), &self.offer)?;
+        let Some(spoken) = self.offer.find(&agreement.version) else {
+            let text = format!("agreed on {} which is not offered", agreement.version);
+            return Err(Error::new(ErrorKind::Internal, text));
+        };
+        let place = self
+            .residents
+            .get(&agreement.version.major)
+            .and_then(|resident| resident.place(&agreement.version, interaction));
+        let route = Arc::new(Route {
+            stamp: Arc::new(Stamp::of(spoken, &self.offer)),
+            place,
+            requirement: requirement.clone(),
+        });
+        self.decisions.insert(key, route.clone());
+        Ok(route)
+    }
+}
+
+impl Route {
+    /// The major whose release serves it.
+    pub(super) fn major(&self) -> u64 {
+        self.stamp.version.major
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("requirement", &self.requirement)
+            .field("version", &self.stamp.version)
+            .field("loaded", &self.place.is_some())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster")
+            .field("offer", &self.offer)
+            .field("residents", &self.residents)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! The transport: channels to the plugins of one repository, which this process has once each.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use polywire_contract::Name;
+use polywire_core::config::Section;
+use polywire_core::{
+    Capability, Channel, Environment, Error, ErrorKind, Result, Transport, TransportFactory,
+};
+
+use crate::channel::{Hosts, PluginChannel, capability_of};
+use crate::config::PluginConfig;
+use crate::fetch::{Cache, FolderFetcher, Reader, ReaderConfig};
+use crate::format::{InstanceId, Platform};
+use crate::host::{Deployment, HostConfig, Keeper, PluginHost};
+use crate::trust::SeenStore;
+use crate::watch::Watch;
+use crate::window::SystemBootClock;
+
+/// Makes plugin transports from `[transport.plugin]`.
+#[derive(Clone, Copy, Debug)]
+pub struct PluginFactory;
+
+impl TransportFactory for PluginFactory {
+    fn name(&self) -> &'static str {
+        "plugin"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the provider in this process, upgraded in place from a signed repository"
+    }
+
+    fn build(&self, section: &Section, environment: &Environment) -> Option<Arc<dyn Transport>> {
+        let config = PluginConfig::read(section, instance(environment)?)?;
+        Some(Arc::new(PluginTransport::new(
+            config,
+            &environment.instance,
+        )))
+    }
+}
+
+/// A name of this process, in the letters that names of files have.
+fn instance(environment: &Environment) -> Option<InstanceId> {
+    let text = format!("{}-{}", environment.service, environment.instance);
+    let text: String = text
+        .to_ascii_lowercase()
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || "._-".contains(*letter))
+        .take(60)
+        .collect();
+    let unique = |text: &str| format!("{text}-{:08x}", rand::random::<u32>());
+    let named = unique(&text).parse();
+    named.or_else(|_| unique("instance").parse()).ok()
+}
+
+/// A configured plugin transport. Nothing is looked for before the first message.
+#[derive(Debug)]
+pub struct PluginTransport {
+    plugins: Arc<Plugins>,
+    channels: Mutex<Vec<Weak<PluginChannel>>>,
+}
+
+/// The plugins that were asked for, each with what keeps it current.
+#[derive(Debug)]
+struct Plugins {
+    config: PluginConfig,
+    /// A name for this process, which replies carry.
+    instance: String,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    closed: bool,
+    by_contract: BTreeMap<Name, (Arc<PluginHost>, Arc<Keeper>)>,
+}
+
+/// The major of the binary interface that this host has.
+const ABI: u16 = polywire_plugin_abi::raw::ABI_MAJOR;
+
+impl PluginTransport {
+    /// A transport over a repository, in a process of this name.
+    #[must_use]
+    pub fn new(config: PluginConfig, instance: &str) -> Self {
+        Self {
+            plugins: Arc::new(Plugins {
+                config,
+                instance: instance.to_owned(),
+                kept: Mutex::default(),
+            }),
+            channels: Mutex::default(),
+        }
+    }
+
+    /// A channel. Nothing is looked for before its first message.
+    pub fn open(&self) -> Arc<PluginChannel> {
+        let max_payload = self.plugins.config.max_payload;
+        let channel = Arc::new(PluginChannel::new(self.plugins.clone(), max_payload));
+        let mut channels = self.channels.lock();
+        channels.retain(|channel| channel.strong_count() > 0);
+        channels.push(Arc::downgrade(&channel));
+        channel
+    }
+
+    fn opened(&self) -> Vec<Arc<PluginChannel>> {
+        let channels = self.channels.lock();
+        channels.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl Plugins {
+    fn start(&self, contract: &Name) -> Result<(Arc<PluginHost>, Arc<Keeper>)> {
+        let wrong = |text: String| Error::new(ErrorKind::Config, text);
+        let config = &self.config;
+        let plugin = config.plugin_of(contract).map_err(wrong)?;
+        let cache = Cache::open(&config.state.join("libraries"))
+            .map_err(|refusal| wrong(format!("state: {refusal}")))?;
+        let seen = SeenStore::open(&config.state.join("seen"))
+            .map_err(|error| wrong(format!("state: {error}")))?;
+        let reader = Reader::new(ReaderConfig {
+            fetcher: Arc::new(FolderFetcher::new(&config.repository)),
+            keys: config.keys.clone(),
+            seen,
+            cache,
+            repository: None,
+            platform: Platform::here(),
+            abi: vec![ABI],
+        });
+        let host = PluginHost::new(HostConfig {
+            instance: self.instance.clone(),
+            limits: config.limits.clone(),
+            bounds: config.bounds.clone(),
+            workers: config.workers,
+            ..HostConfig::new(contract.clone())
+        })?;
+        let deployment = Deployment {
+            plugin,
+            reader,
+            watch: Watch::new(&config.repository, config.window),
+            window: config.window,
+            proof: config.proof,
+            instance: config.instance.clone(),
+            bake: config.bake,
+            settings: config.settings.clone(),
+            clock: Arc::new(SystemBootClock),
+        };
+        let keeper = Arc::new(Keeper::start(host.clone(), deployment)?);
+        Ok((host, keeper))
+    }
+}
+
+impl Hosts for Plugins {
+    fn host(&self, contract: &Name) -> Result<Arc<PluginHost>> {
+        let mut kept = self.kept.lock();
+        if let Some((host, _)) = kept.by_contract.get(contract) {
+            return Ok(host.clone());
+        }
+        if kept.closed {
+            return Err(polywire_core::lifecycle::closed());
+        }
+        let (host, keeper) = self.start(contract)?;
+        kept.by_contract
+            .insert(contract.clone(), (host.clone(), keeper));
+        Ok(host)
+    }
+
+    fn started(&self) -> Vec<Arc<PluginHost>> {
+        let kept = self.kept.lock();
+        kept.by_contract
+            .values()
+            .map(|(host, _)| host.clone())
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Transport for PluginTransport {
+    fn capability(&self) -> Capability {
+        capability_of(self.plugins.config.max_payload)
+    }
+
+    async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
+        Ok(self.open())
+    }
+
+    async fn drain(&self) -> Result<()> {
+        let channels = self.opened();
+        let drained = join_all(channels.iter().map(|channel| channel.drain())).await;
+        let hosts = self.plugins.started();
+        join_all(hosts.iter().map(|host| host.drain())).await;
+        drained.into_iter().collect()
+    }
+
+    async fn close(&self) -> Result<()> {
+        let channels = self.opened();
+        let closed = join_all(channels.iter().map(|channel| channel.close())).await;
+        let kept = {
+            let mut kept = self.plugins.kept.lock();
+            kept.closed = true;
+            std::mem::take(&mut kept.by_contract)
+        };
+        for (host, _) in kept.values() {
+            host.close();
+        }
+        // It takes as long as the repository does to answer.
+        let leave = tokio::task::spawn_blocking(move || {
+            for (_, keeper) in kept.values() {
+                keeper.join();
+            }
+        });
+        // It is a courtesy to the deployer, which a repository that does not answer may not turn into a wait.
+        let _ = tokio::time::timeout(LEAVE, leave).await;
+        closed.into_iter().collect()
+    }
+}
+
+/// How long an acknowledgement may take to be taken back.
+const LEAVE: std::time::Duration = std::time::Duration::from_secs(2);
