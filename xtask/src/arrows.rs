@@ -19,7 +19,7 @@ const TESTKIT: &str = "polywire-testkit";
 const FACADE: &str = "polywire";
 
 /// A transport is named in one place, here; the facade may use each of them and nobody else any.
-const TRANSPORTS: &[&str] = &["polywire-amqp", HTTP, WEBHOOK];
+const TRANSPORTS: &[&str] = &["polywire-amqp", HTTP, PLUGIN, WEBHOOK];
 const HTTP: &str = "polywire-http";
 const WEBHOOK: &str = "polywire-webhook";
 
@@ -71,16 +71,16 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
         (TESTKIT, vec![CONTRACT, CORE]),
         (PLUGIN_ABI, vec![]),
         (PLUGIN_EXPORT, vec![CONTRACT, CORE, PLUGIN_ABI]),
-        (PLUGIN, vec![CONTRACT, CORE, PLUGIN_ABI]),
         (
             FACADE,
-            [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat(),
+            [&[CONTRACT, CORE, MACROS, LAYERS, PLUGIN_EXPORT], TRANSPORTS].concat(),
         ),
         ("polywire-cli", vec![FACADE]),
     ]);
     for transport in TRANSPORTS {
         allowed.insert(transport, vec![CONTRACT, CORE]);
     }
+    allowed.insert(PLUGIN, vec![CONTRACT, CORE, PLUGIN_ABI]);
     // Its API stands on the listener of HTTP, with its bounds.
     allowed.insert(WEBHOOK, vec![CONTRACT, CORE, HTTP]);
     allowed

@@ -161,7 +161,7 @@ const MISTAKES: [&str; 8] = [
     "polywire.toml:2:17: \"drain_timeout\" in [service] is integer 30: expected a duration such as \"10s\", from 1ms to 1h",
     "polywire.toml:5:1: unknown key \"trasport\" in [channel.orders]: did you mean \"transport\"? valid keys: contract, max_duration, \
      max_in_flight, max_payload, max_timeout, need, prefetch, require, retries, skew_retries, timeout, token, transport",
-    "polywire.toml:6:13: unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory, webhook",
+    "polywire.toml:6:13: unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory, plugin, webhook",
     "polywire.toml:7:11: bare version \"1.2\": write \"^1.2\"",
     "polywire.toml:11:18: transport \"memory\" does not give \"trust\" of [channel.billing.need]: needs untrusted, has trusted; all that is needed is given by http",
     "polywire.toml:15:10: \"token\" in [channel.crm]: environment variable CRM_TOKEN is not set: set it, or give a default: ${CRM_TOKEN:-...}",
@@ -202,7 +202,7 @@ fn scripts_read_json() {
             "column": 13,
             "key": "channel.orders.transport",
             "found": "\"htpp\"",
-            "message": "unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory, webhook",
+            "message": "unknown transport \"htpp\": did you mean \"http\"? valid: amqp, auto, http, memory, plugin, webhook",
             "suggestion": "http",
         })
     );

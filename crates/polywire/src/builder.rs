@@ -176,7 +176,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// The transports that this build has: memory, and http, amqp and webhook with the features of those names.
+/// The transports that this build has: memory, and http, amqp, webhook and plugin with the features of those names.
 #[must_use]
 pub fn default_registry() -> Registry {
     #[allow(unused_mut, reason = "without a transport feature nothing is added")]
@@ -187,10 +187,17 @@ pub fn default_registry() -> Registry {
     add(&mut registry, polywire_amqp::AmqpFactory);
     #[cfg(feature = "webhook")]
     add(&mut registry, polywire_webhook::WebhookFactory);
+    #[cfg(feature = "plugin")]
+    add(&mut registry, polywire_plugin::PluginFactory);
     registry
 }
 
-#[cfg(any(feature = "http", feature = "amqp", feature = "webhook"))]
+#[cfg(any(
+    feature = "http",
+    feature = "amqp",
+    feature = "plugin",
+    feature = "webhook"
+))]
 fn add(registry: &mut Registry, factory: impl TransportFactory) {
     if let Err(error) = registry.register(factory) {
         tracing::error!(%error, "a transport of this build could not be registered");

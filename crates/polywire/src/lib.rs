@@ -26,6 +26,10 @@ pub use polywire_core::{
 pub use polywire_http as http;
 pub use polywire_layers as layers;
 pub use polywire_macros::{contract, error, payload};
+#[cfg(feature = "plugin")]
+pub use polywire_plugin as plugin;
+#[cfg(feature = "plugin-export")]
+pub use polywire_plugin_export::{self as plugin_export, export_plugin};
 #[cfg(feature = "webhook")]
 pub use polywire_webhook as webhook;
 pub use provided::Provided;

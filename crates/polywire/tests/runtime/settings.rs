@@ -67,27 +67,30 @@ fn transports() {
     assert_mistakes(
         "[channel.orders]\ntransport = \"memroy\"\n",
         &[&format!(
-            "2:13: unknown transport \"memroy\": did you mean \"memory\"? valid: {}auto, {}memory, recorder{}",
+            "2:13: unknown transport \"memroy\": did you mean \"memory\"? valid: {}auto, {}memory, {}recorder{}",
             amqp(),
             http(),
+            plugin(),
             webhook()
         )],
     );
     assert_mistakes(
         "[channel.orders]\ntransport = \"local\"\n[transport.local]\ntype = \"memroy\"\n",
         &[&format!(
-            "4:8: unknown transport \"memroy\": did you mean \"memory\"? valid: {}{}memory, recorder{}",
+            "4:8: unknown transport \"memroy\": did you mean \"memory\"? valid: {}{}memory, {}recorder{}",
             amqp(),
             http(),
+            plugin(),
             webhook()
         )],
     );
     assert_mistakes(
         "[channel.orders]\ntransport = \"recodrer\"\n[transport.recodrer]\nfails = 1\n",
         &[&format!(
-            "3:1: no transport is called \"recodrer\": did you mean [transport.recorder]? name its type with type = \"...\", valid: {}{}memory, recorder{}",
+            "3:1: no transport is called \"recodrer\": did you mean [transport.recorder]? name its type with type = \"...\", valid: {}{}memory, {}recorder{}",
             amqp(),
             http(),
+            plugin(),
             webhook()
         )],
     );
@@ -105,9 +108,10 @@ fn channels_without_a_transport() {
     assert_mistakes(
         "[channel.orders]\n",
         &[&format!(
-            "1:1: no transport for [channel.orders] and none is configured: write transport = \"memory\", or one of {}{}memory, recorder{} with its table [transport.NAME]",
+            "1:1: no transport for [channel.orders] and none is configured: write transport = \"memory\", or one of {}{}memory, {}recorder{} with its table [transport.NAME]",
             amqp(),
             http(),
+            plugin(),
             webhook()
         )],
     );
@@ -290,6 +294,15 @@ fn tokens_need_a_feature() {
 /// What lists of transports begin with, where this build has it.
 fn amqp() -> &'static str {
     if cfg!(feature = "amqp") { "amqp, " } else { "" }
+}
+
+/// The plugin transport in a list of names, when this build has it.
+fn plugin() -> &'static str {
+    if cfg!(feature = "plugin") {
+        "plugin, "
+    } else {
+        ""
+    }
 }
 
 /// What lists of transports end with, where this build has it.
