@@ -11,6 +11,7 @@
 // One side of a C interface: each block says why it is sound.
 #![allow(unsafe_code)]
 
+mod channel;
 mod contain;
 mod described;
 mod entry;

@@ -113,9 +113,9 @@ unsafe extern "C" fn describe<P: Exported>(
         }
         let mut known = described();
         if known.is_none() {
-            *known = Some(Described::new(P::contracts()?));
+            *known = Some(Arc::new(Described::new(P::contracts()?)));
         }
-        let entries = known.as_ref().map_or(&[][..], Described::entries);
+        let entries = known.as_ref().map_or(&[][..], |known| known.entries());
         // SAFETY: not null, and the host passes places of its own; what is written there is kept until `fini`.
         unsafe {
             contracts.write(entries.as_ptr());
@@ -141,12 +141,12 @@ unsafe extern "C" fn init<P: Exported>(
         if instance.is_null() {
             return Err(malformed("init was given no place for the instance"));
         }
-        let contracts = described().as_ref().map(|known| known.contracts.clone());
-        let Some(contracts) = contracts else {
+        let Some(known) = described().clone() else {
             return Err(malformed("init was called before describe"));
         };
-        let setup = Setup::new(Bytes::copy_from_slice(config), Host::new(host));
-        let made = Box::new(Instance::new(&setup, P::make, &contracts)?);
+        let config = Bytes::copy_from_slice(config);
+        let setup = Setup::new(config, Host::new(host), known.clone());
+        let made = Box::new(Instance::new(&setup, P::make, &known.contracts)?);
         INSTANCES.fetch_add(1, Ordering::AcqRel);
         // SAFETY: not null, and the host passes a place of its own.
         unsafe { instance.write(Box::into_raw(made).cast()) };
