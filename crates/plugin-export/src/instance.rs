@@ -32,7 +32,7 @@ pub(crate) struct Instance {
 }
 
 /// One contract version: what the host calls by indices.
-struct Route {
+pub(crate) struct Route {
     /// Exactly this version, since the host has negotiated already.
     requirement: Requirement,
     methods: Vec<(Name, Kind)>,
@@ -208,7 +208,7 @@ impl From<Error> for Refused {
 }
 
 /// The routes of a service that serves exactly what was described.
-fn routes(service: &Service, described: &[Arc<Contract>]) -> Result<Vec<Route>> {
+pub(crate) fn routes(service: &Service, described: &[Arc<Contract>]) -> Result<Vec<Route>> {
     let list = |contracts: &mut dyn Iterator<Item = &Arc<Contract>>| {
         let mut names: Vec<String> = contracts
             .map(|contract| format!("{} {}", contract.name(), contract.version()))

@@ -19,6 +19,8 @@ mod export;
 mod hook;
 mod host;
 mod instance;
+#[doc(hidden)]
+pub mod linked;
 mod macros;
 #[doc(hidden)]
 pub mod shim;

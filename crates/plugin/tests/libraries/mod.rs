@@ -17,7 +17,7 @@ use polywire_plugin::native::{
 use tempfile::TempDir;
 
 /// How long a test waits for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host that notes what plugins say, and a folder of private copies.
 pub(crate) struct World {
@@ -95,7 +95,7 @@ impl World {
     }
 
     /// The default, but for a machine on which everything takes long.
-    fn patient() -> Limits {
+    pub(crate) fn patient() -> Limits {
         Limits {
             quiesce: PATIENCE,
             ..Limits::default()
