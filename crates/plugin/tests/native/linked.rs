@@ -157,6 +157,19 @@ fn it_ends_as_a_library_does_but_stays_in_the_program() {
 }
 
 #[test]
+fn it_is_linked_called_and_dropped_on_a_runtime_of_its_host() {
+    let world = World::new();
+    run(async {
+        let linked = Linked::new(plain(idle)).unwrap();
+        let generation = link(&world.loader, &linked).unwrap();
+        let called = generation.clone();
+        let done = tokio::task::spawn_blocking(move || call(&called, "begin", "").map(drop));
+        done.await.unwrap().unwrap();
+    });
+    assert_eq!(world.ended().fate, Fate::Retired(Reason::NotUnloadable));
+}
+
+#[test]
 fn what_is_linked_twice_or_not_at_all_is_refused() {
     let world = World::new();
     let service = plain(idle);

@@ -71,6 +71,8 @@ impl<W: Fn() + Send + Sync + 'static> first::Orders for Shop<W> {
     }
 
     async fn begin(&self, _: &Context) -> Result<(), Infallible> {
+        // It is not done at once, so that the thread of the host waits.
+        tokio::task::yield_now().await;
         (self.work)();
         Ok(())
     }
