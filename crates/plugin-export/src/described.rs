@@ -4,6 +4,7 @@ use std::mem::size_of;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use polywire_contract::{Contract, Name, Version};
+use polywire_core::Kind;
 use polywire_plugin_abi::raw;
 
 /// The contracts and everything that the host's view of them points to.
@@ -14,10 +15,19 @@ pub(crate) struct Described {
     _versions: Vec<String>,
 }
 
+/// The indices by which the host knows an interaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) contract: u32,
+    pub(crate) method: u32,
+}
+
 // SAFETY: what it points to is its own and never changes.
 unsafe impl Send for Described {}
+// SAFETY: as above.
+unsafe impl Sync for Described {}
 
-static DESCRIBED: Mutex<Option<Described>> = Mutex::new(None);
+static DESCRIBED: Mutex<Option<Arc<Described>>> = Mutex::new(None);
 
 impl Described {
     /// Lists contracts, in the order in which calls name them.
@@ -59,24 +69,29 @@ impl Described {
     pub(crate) fn entries(&self) -> &[raw::ContractEntry] {
         &self.entries
     }
+
+    /// The indices by which the host knows an event; of whichever contract when none is named.
+    pub(crate) fn place(
+        &self,
+        contract: Option<&Name>,
+        version: &Version,
+        event: &Name,
+    ) -> Option<Place> {
+        let index = self.contracts.iter().position(|known| {
+            contract.is_none_or(|contract| contract == known.name()) && known.version() == version
+        })?;
+        let interactions = self.contracts.get(index)?.interactions();
+        let method = interactions
+            .iter()
+            .position(|known| known.name == *event && Kind::from(known.kind) == Kind::Event)?;
+        Some(Place {
+            contract: u32::try_from(index).ok()?,
+            method: u32::try_from(method).ok()?,
+        })
+    }
 }
 
 /// What was described, to look at or to set.
-pub(crate) fn described() -> MutexGuard<'static, Option<Described>> {
+pub(crate) fn described() -> MutexGuard<'static, Option<Arc<Described>>> {
     DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The indices by which the host knows an interaction.
-pub(crate) fn place(version: &Version, interaction: &Name) -> Option<(u32, u32)> {
-    let described = described();
-    let contracts = &described.as_ref()?.contracts;
-    let contract = contracts
-        .iter()
-        .position(|contract| contract.version() == version)?;
-    let method = contracts
-        .get(contract)?
-        .interactions()
-        .iter()
-        .position(|known| known.name == *interaction)?;
-    Some((u32::try_from(contract).ok()?, u32::try_from(method).ok()?))
 }

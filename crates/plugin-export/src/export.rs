@@ -1,11 +1,14 @@
 //! What a provider says to become a plugin, and what it is told.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use polywire_core::{Result, Service};
+use polywire_core::{Channel, Result, Service};
 
+use crate::channel::HostChannel;
+use crate::described::Described;
 use crate::host::Host;
 
 /// What a plugin is told when an instance of it is made.
@@ -13,11 +16,12 @@ use crate::host::Host;
 pub struct Setup {
     config: Bytes,
     host: Host,
+    channel: Arc<HostChannel>,
 }
 
 /// A provider as a plugin: its service, how it checks itself, what it stops before it ends.
 pub struct Export {
-    pub(crate) service: Service,
+    pub(crate) service: Arc<Service>,
     pub(crate) self_test: Option<Hook<Result<()>>>,
     pub(crate) on_quiesce: Option<Hook<()>>,
 }
@@ -25,8 +29,12 @@ pub struct Export {
 pub(crate) type Hook<T> = Box<dyn Fn() -> BoxFuture<'static, T> + Send + Sync>;
 
 impl Setup {
-    pub(crate) fn new(config: Bytes, host: Host) -> Self {
-        Self { config, host }
+    pub(crate) fn new(config: Bytes, host: Host, described: Arc<Described>) -> Self {
+        Self {
+            config,
+            host,
+            channel: Arc::new(HostChannel::new(host, described)),
+        }
     }
 
     /// The configuration that the host has for this plugin, in the plugin's own format.
@@ -40,14 +48,31 @@ impl Setup {
     pub fn host(&self) -> &Host {
         &self.host
     }
+
+    /// The provider's end of the plugin, for a generated publisher as on every transport.
+    ///
+    /// It publishes the events of the contract versions that the plugin serves and has no other verb. The calling thread
+    /// waits while the host takes an event: the other tasks of a runtime with several threads go on meanwhile, as those of
+    /// the plugin's own do, and those of a `current_thread` runtime do not. On a `LocalSet` of a runtime with several
+    /// threads it panics, as [`tokio::task::block_in_place`] does. It ends with the plugin's instance: then it answers
+    /// with `Closed`.
+    #[must_use]
+    pub fn channel(&self) -> Arc<dyn Channel> {
+        self.channel.clone()
+    }
+
+    /// The same, for what ends it.
+    pub(crate) fn host_channel(&self) -> &Arc<HostChannel> {
+        &self.channel
+    }
 }
 
 impl Export {
     /// A plugin that answers with this service, whose bounds and authenticator hold as everywhere.
     #[must_use]
-    pub fn new(service: Service) -> Self {
+    pub fn new(service: impl Into<Arc<Service>>) -> Self {
         Self {
-            service,
+            service: service.into(),
             self_test: None,
             on_quiesce: None,
         }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::PanicHookInfo;
+use std::sync::Once;
 
 use polywire_plugin_abi::raw;
 use polywire_plugin_abi::read::HostTable;
@@ -21,6 +22,21 @@ pub(crate) fn install(host: HostTable) {
 /// Takes it back, and its memory with it.
 pub(crate) fn remove() {
     drop(std::panic::take_hook());
+}
+
+/// Counts from now on beside what the program's own hook does, which stays.
+pub(crate) fn count_as_well() {
+    static ONCE: Once = Once::new();
+    // A thread that panics may not change the hook; the next one does.
+    if !std::thread::panicking() {
+        ONCE.call_once(|| {
+            let own = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                PANICS.set(PANICS.get().wrapping_add(1));
+                own(panic);
+            }));
+        });
+    }
 }
 
 /// How often the calling thread panicked: a difference says that it did.

@@ -10,7 +10,7 @@ use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::HostTable;
 use polywire_plugin_abi::{Code, raw, write_header};
 
-use crate::described;
+use crate::described::{Place, described};
 
 /// What the host does for its plugin. Cheap to clone, for any thread, until the plugin ends.
 #[derive(Clone, Copy, Debug)]
@@ -54,21 +54,34 @@ impl Host {
 
     /// Publishes an event of a contract version that this plugin serves; returns when the host has taken it.
     ///
+    /// The simple form: the event has no fields beside its body. With [`Setup::channel`](crate::Setup::channel) a generated
+    /// publisher sends those as well.
+    ///
     /// # Errors
     /// `Unroutable` for an event that the version does not have, `Unsupported` by a host that takes no events, what the
     /// host refused it with.
     pub fn publish(&self, version: &Version, event: &Name, body: &[u8]) -> Result<()> {
-        let Some((contract, method)) = described::place(version, event) else {
-            let text = format!("version {version} of this plugin has no event {event}");
-            return Err(Error::new(ErrorKind::Unroutable, text));
-        };
+        let known = described().clone();
+        let place = known.and_then(|known| known.place(None, version, event));
+        let place = place.ok_or_else(|| no_event(version, event))?;
+        self.deliver(place, &[], body, None)
+    }
+
+    /// Has the host take an event, on the calling thread.
+    pub(crate) fn deliver(
+        &self,
+        place: Place,
+        headers: &[u8],
+        body: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<()> {
         let Some(events) = self.0.events() else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "the host takes no events of plugins: upgrade the host",
             ));
         };
-        let call = message(contract, method, &[], body, None);
+        let call = message(place, headers, body, timeout);
         let mut problem = Collected::default();
         let code = events.publish(&call, &problem.sink());
         answer(code, problem).map(drop)
@@ -91,20 +104,24 @@ impl Host {
             write_header(&mut headers, name, value)
                 .map_err(|error| Error::new(ErrorKind::TooLarge, error.to_string()))?;
         }
-        let call = message(raw::BY_NAME, raw::BY_NAME, &headers, body, timeout);
+        let place = Place {
+            contract: raw::BY_NAME,
+            method: raw::BY_NAME,
+        };
+        let call = message(place, &headers, body, timeout);
         let mut out = Collected::default();
         let code = self.0.invoke(channel, &call, &out.sink());
         answer(code, out)
     }
 }
 
-fn message(
-    contract: u32,
-    method: u32,
-    headers: &[u8],
-    body: &[u8],
-    timeout: Option<Duration>,
-) -> raw::Call {
+/// The error for an event that is not among those of the plugin.
+pub(crate) fn no_event(version: &Version, event: &Name) -> Error {
+    let text = format!("version {version} of this plugin has no event {event}");
+    Error::new(ErrorKind::Unroutable, text)
+}
+
+fn message(place: Place, headers: &[u8], body: &[u8], timeout: Option<Duration>) -> raw::Call {
     let timeout = timeout.map_or(0, |timeout| {
         u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).max(1)
     });
@@ -112,8 +129,8 @@ fn message(
         size: u32::try_from(size_of::<raw::Call>()).unwrap_or(0),
         id: 0,
         timeout_ns: timeout,
-        contract,
-        method,
+        contract: place.contract,
+        method: place.method,
         headers: raw::Slice::of(headers),
         body: raw::Slice::of(body),
     }

@@ -12,6 +12,7 @@ use polywire_plugin_abi::Code;
 use polywire_plugin_abi::read::CallView;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::channel::HostChannel;
 use crate::export::{Export, Hook, Setup};
 use crate::host::Host;
 
@@ -21,6 +22,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// An instance. Its runtime is taken out of it when it is quiesced.
 pub(crate) struct Instance {
     host: Host,
+    channel: Arc<HostChannel>,
     service: Arc<Service>,
     routes: Vec<Route>,
     self_test: Option<Hook<Result<()>>>,
@@ -30,7 +32,7 @@ pub(crate) struct Instance {
 }
 
 /// One contract version: what the host calls by indices.
-struct Route {
+pub(crate) struct Route {
     /// Exactly this version, since the host has negotiated already.
     requirement: Requirement,
     methods: Vec<(Name, Kind)>,
@@ -43,7 +45,7 @@ impl Instance {
     /// What the provider answers; `Config` when it serves other contracts than the plugin describes.
     pub(crate) fn new(
         setup: &Setup,
-        make: fn(&Setup) -> Result<Export>,
+        make: impl FnOnce(&Setup) -> Result<Export>,
         described: &[Arc<Contract>],
     ) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
@@ -71,7 +73,8 @@ impl Instance {
         };
         Ok(Self {
             host: *setup.host(),
-            service: Arc::new(export.service),
+            channel: setup.host_channel().clone(),
+            service: export.service,
             routes,
             self_test: export.self_test,
             on_quiesce: export.on_quiesce,
@@ -167,6 +170,7 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
+        self.channel.end();
         if let Some(runtime) = self.take() {
             runtime.shutdown_background();
         }
@@ -204,7 +208,7 @@ impl From<Error> for Refused {
 }
 
 /// The routes of a service that serves exactly what was described.
-fn routes(service: &Service, described: &[Arc<Contract>]) -> Result<Vec<Route>> {
+pub(crate) fn routes(service: &Service, described: &[Arc<Contract>]) -> Result<Vec<Route>> {
     let list = |contracts: &mut dyn Iterator<Item = &Arc<Contract>>| {
         let mut names: Vec<String> = contracts
             .map(|contract| format!("{} {}", contract.name(), contract.version()))

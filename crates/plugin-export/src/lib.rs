@@ -11,6 +11,7 @@
 // One side of a C interface: each block says why it is sound.
 #![allow(unsafe_code)]
 
+mod channel;
 mod contain;
 mod described;
 mod entry;
@@ -18,6 +19,8 @@ mod export;
 mod hook;
 mod host;
 mod instance;
+#[doc(hidden)]
+pub mod linked;
 mod macros;
 #[doc(hidden)]
 pub mod shim;

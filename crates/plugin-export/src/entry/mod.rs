@@ -113,9 +113,9 @@ unsafe extern "C" fn describe<P: Exported>(
         }
         let mut known = described();
         if known.is_none() {
-            *known = Some(Described::new(P::contracts()?));
+            *known = Some(Arc::new(Described::new(P::contracts()?)));
         }
-        let entries = known.as_ref().map_or(&[][..], Described::entries);
+        let entries = known.as_ref().map_or(&[][..], |known| known.entries());
         // SAFETY: not null, and the host passes places of its own; what is written there is kept until `fini`.
         unsafe {
             contracts.write(entries.as_ptr());
@@ -133,6 +133,31 @@ unsafe extern "C" fn init<P: Exported>(
     instance: *mut *mut c_void,
     err: *const raw::Sink,
 ) -> i32 {
+    // SAFETY: the host passes what this one is promised.
+    unsafe {
+        start(host, config, instance, err, |host, config| {
+            let Some(known) = described().clone() else {
+                return Err(malformed("init was called before describe"));
+            };
+            let setup = Setup::new(config, host, known.clone());
+            let made = Instance::new(&setup, P::make, &known.contracts)?;
+            INSTANCES.fetch_add(1, Ordering::AcqRel);
+            Ok(made)
+        })
+    }
+}
+
+/// Makes an instance from what `init` was given.
+///
+/// # Safety
+/// The host passes itself, its configuration, a place of its own or null, and a sink or null.
+pub(crate) unsafe fn start(
+    host: *const raw::Host,
+    config: raw::Slice,
+    instance: *mut *mut c_void,
+    err: *const raw::Sink,
+    make: impl FnOnce(Host, Bytes) -> Result<Instance>,
+) -> i32 {
     let outcome = contain(|| {
         // SAFETY: the host passes itself.
         let host = unsafe { HostTable::read(host) }.map_err(malformed)?;
@@ -141,22 +166,16 @@ unsafe extern "C" fn init<P: Exported>(
         if instance.is_null() {
             return Err(malformed("init was given no place for the instance"));
         }
-        let contracts = described().as_ref().map(|known| known.contracts.clone());
-        let Some(contracts) = contracts else {
-            return Err(malformed("init was called before describe"));
-        };
-        let setup = Setup::new(Bytes::copy_from_slice(config), Host::new(host));
-        let made = Box::new(Instance::new(&setup, P::make, &contracts)?);
-        INSTANCES.fetch_add(1, Ordering::AcqRel);
+        let made = make(Host::new(host), Bytes::copy_from_slice(config))?;
         // SAFETY: not null, and the host passes a place of its own.
-        unsafe { instance.write(Box::into_raw(made).cast()) };
+        unsafe { instance.write(Box::into_raw(Box::new(made)).cast()) };
         Ok(())
     });
     // SAFETY: the host passes a sink.
     unsafe { explain(err, outcome) }
 }
 
-unsafe extern "C" fn self_test(instance: *mut c_void, err: *const raw::Sink) -> i32 {
+pub(crate) unsafe extern "C" fn self_test(instance: *mut c_void, err: *const raw::Sink) -> i32 {
     let outcome = contain(|| {
         // SAFETY: the host passes what `init` gave, and destroys it later.
         match unsafe { instance.cast::<Instance>().as_ref() } {
@@ -168,7 +187,7 @@ unsafe extern "C" fn self_test(instance: *mut c_void, err: *const raw::Sink) -> 
     unsafe { explain(err, outcome) }
 }
 
-unsafe extern "C" fn call(
+pub(crate) unsafe extern "C" fn call(
     instance: *mut c_void,
     call: *const raw::Call,
     out: *const raw::Sink,
@@ -195,7 +214,7 @@ unsafe extern "C" fn call(
     code.unwrap_or(Code::Panicked).number()
 }
 
-unsafe extern "C" fn quiesce(instance: *mut c_void, timeout_ms: u32) -> i32 {
+pub(crate) unsafe extern "C" fn quiesce(instance: *mut c_void, timeout_ms: u32) -> i32 {
     let stopped = contain(|| {
         // SAFETY: the host passes what `init` gave, and destroys it later.
         let instance = unsafe { instance.cast::<Instance>().as_ref() };

@@ -1,6 +1,6 @@
-//! An open library file.
+//! Where a plugin's code is: in a library file, or in this program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use polywire_plugin_abi::{SYMBOL, raw};
@@ -10,9 +10,23 @@ use super::error::LoadError;
 use super::maps;
 use super::registry::{self, Place};
 
-/// A library in this process. Dropping it leaves it there: only [`close`](Self::close) looks whether it is gone.
+/// Where a plugin's code is.
 #[derive(Debug)]
-pub(super) struct Library {
+pub(super) enum Library {
+    /// In a file that was loaded.
+    Opened(Opened),
+    /// In this program.
+    Linked {
+        /// The program's own file.
+        program: PathBuf,
+        /// Where its descriptor is while it is started, and perhaps no longer.
+        plugin: *const raw::Plugin,
+    },
+}
+
+/// A library file in this process. Dropping it leaves it there: only [`Library::close`] looks whether it is gone.
+#[derive(Debug)]
+pub(super) struct Opened {
     handle: Option<Handle>,
     place: Place,
 }
@@ -23,6 +37,56 @@ const OTHERS: std::ops::RangeInclusive<u16> = 2..=9;
 impl Library {
     /// Loads a library, if its file is not loaded already and there are not too many. This runs its constructors.
     pub(super) fn open(path: &Path, most: usize) -> Result<Self, LoadError> {
+        Opened::open(path, most).map(Self::Opened)
+    }
+
+    /// A plugin in this program.
+    pub(super) fn linked(plugin: *const raw::Plugin) -> Self {
+        Self::Linked {
+            // It only tells people where to look.
+            program: std::env::current_exe().unwrap_or_default(),
+            plugin,
+        }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Opened(opened) => &opened.place.path,
+            Self::Linked { program, .. } => program,
+        }
+    }
+
+    /// Where its descriptor is.
+    pub(super) fn descriptor(&self) -> Result<*const raw::Plugin, LoadError> {
+        match self {
+            Self::Opened(opened) => opened.descriptor(),
+            Self::Linked { plugin, .. } => Ok(*plugin),
+        }
+    }
+
+    /// Closes it, and looks whether it is gone.
+    ///
+    /// # Safety
+    /// Nothing of the library runs, is pointed to, or will be called.
+    pub(super) unsafe fn close(self) -> Result<(), Reason> {
+        match self {
+            // SAFETY: as the caller promises.
+            Self::Opened(opened) => unsafe { opened.close() },
+            Self::Linked { .. } => Err(Reason::NotUnloadable),
+        }
+    }
+
+    /// Leaves it in the process for ever, whoever else closes it.
+    pub(super) fn retire(self) {
+        if let Self::Opened(opened) = self {
+            opened.retire();
+        }
+    }
+}
+
+impl Opened {
+    fn open(path: &Path, most: usize) -> Result<Self, LoadError> {
         let (place, file) = Place::of(path)?;
         registry::enter(&place, file, most)?;
         // SAFETY: loading runs code of the library, which whoever called trusts; that is what it is for.
@@ -40,13 +104,7 @@ impl Library {
         }
     }
 
-    /// The file.
-    pub(super) fn path(&self) -> &Path {
-        &self.place.path
-    }
-
-    /// Where its descriptor is.
-    pub(super) fn descriptor(&self) -> Result<*const raw::Plugin, LoadError> {
+    fn descriptor(&self) -> Result<*const raw::Plugin, LoadError> {
         if let Some(found) = self.symbol(SYMBOL.to_bytes_with_nul()) {
             return Ok(found.cast());
         }
@@ -73,11 +131,9 @@ impl Library {
         (!address.is_null()).then_some(address)
     }
 
-    /// Closes it, and looks whether it is gone.
-    ///
     /// # Safety
-    /// Nothing of the library runs, is pointed to, or will be called.
-    pub(super) unsafe fn close(mut self) -> Result<(), Reason> {
+    /// As [`Library::close`].
+    unsafe fn close(mut self) -> Result<(), Reason> {
         let closed = match self.handle.take() {
             Some(handle) => handle.close(),
             None => Ok(()),
@@ -100,8 +156,7 @@ impl Library {
         Err(kept)
     }
 
-    /// Leaves it in the process for ever, whoever else closes it.
-    pub(super) fn retire(mut self) {
+    fn retire(mut self) {
         registry::retire(&self.place);
         // SAFETY: it is loaded already, so that no code of it runs.
         let pinned = unsafe {
@@ -116,7 +171,7 @@ impl Library {
     }
 }
 
-impl Drop for Library {
+impl Drop for Opened {
     fn drop(&mut self) {
         // Whatever happened, what may still be in use is not taken away.
         if let Some(handle) = self.handle.take() {

@@ -89,6 +89,33 @@ impl Loader {
         expect: &dyn Fn(&Descriptor) -> Result<(), String>,
     ) -> Result<Arc<Generation>, LoadError> {
         let library = Library::open(path, self.limits.max_resident)?;
+        self.begin(library, config, expect)
+    }
+
+    /// The same for a plugin that is in this program already. It is not among those that are [`resident`](Self::resident),
+    /// and when its generation has ended, the plugin stays: its fate is always [`Retired`](super::Fate::Retired).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// # Safety
+    /// `plugin` and what it points to are as [`Descriptor::read`] is promised until this returns. The functions in it do
+    /// what the interface says, and are there until the process ends.
+    pub unsafe fn link(
+        &self,
+        plugin: *const raw::Plugin,
+        config: &[u8],
+        expect: &dyn Fn(&Descriptor) -> Result<(), String>,
+    ) -> Result<Arc<Generation>, LoadError> {
+        self.begin(Library::linked(plugin), config, expect)
+    }
+
+    fn begin(
+        &self,
+        library: Library,
+        config: &[u8],
+        expect: &dyn Fn(&Descriptor) -> Result<(), String>,
+    ) -> Result<Arc<Generation>, LoadError> {
         let mut parts = Parts {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             library,
@@ -132,7 +159,8 @@ fn start(
         source,
     };
     let address = parts.library.descriptor()?;
-    // SAFETY: the library exports a descriptor under this name; whoever made it promises that it is one.
+    // SAFETY: the library exports a descriptor under this name, or was linked with one; whoever made it promises that it is
+    // one.
     let (mut descriptor, entries) = unsafe { Descriptor::read(address) }.map_err(wrong)?;
     parts.descriptor = Some(Arc::new(descriptor.clone()));
     if descriptor.contracts.is_empty() {

@@ -17,7 +17,7 @@ use polywire_plugin::native::{
 use tempfile::TempDir;
 
 /// How long a test waits for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host that notes what plugins say, and a folder of private copies.
 pub(crate) struct World {
@@ -34,6 +34,8 @@ pub(crate) struct Heard {
     deaf: bool,
     pub(crate) lines: Mutex<Vec<String>>,
     pub(crate) events: Mutex<Vec<String>>,
+    /// The fields of each event.
+    pub(crate) fields: Mutex<Vec<Vec<(String, String)>>>,
     ended: Mutex<Sender<Ended>>,
 }
 
@@ -71,7 +73,14 @@ impl Services for Heard {
             "{} {} {} {body}",
             event.contract.name, event.contract.version, event.event
         );
+        let fields = event
+            .headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.fields.lock().unwrap().push(fields.collect());
         self.events.lock().unwrap().push(line);
+        if event.body == br#"{"pens":13}"# {
+            return Err(Error::new(ErrorKind::Overloaded, "13 is one too many"));
+        }
         Ok(())
     }
 
@@ -86,7 +95,7 @@ impl World {
     }
 
     /// The default, but for a machine on which everything takes long.
-    fn patient() -> Limits {
+    pub(crate) fn patient() -> Limits {
         Limits {
             quiesce: PATIENCE,
             ..Limits::default()
@@ -108,6 +117,7 @@ impl World {
             deaf,
             lines: Mutex::default(),
             events: Mutex::default(),
+            fields: Mutex::default(),
             ended: Mutex::new(sender),
         });
         Self {

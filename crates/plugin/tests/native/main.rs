@@ -6,6 +6,7 @@
 mod libraries;
 
 mod c;
+mod linked;
 mod panics;
 mod refused;
 mod rust;

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use polywire_core::{ErrorKind, Outcome};
+use polywire_contract::Name;
+use polywire_core::{ErrorKind, Head, Kind, Outcome, fields};
 use polywire_plugin::native::{Cancel, Fate, Reason, Request};
 use polywire_plugin_abi::write_header;
 
@@ -16,7 +17,7 @@ fn it_answers_with_replies_and_with_its_typed_errors() {
     let contract = &generation.descriptor().contracts[0];
     assert_eq!(
         (contract.name.as_str(), contract.methods.len()),
-        ("orders", 5)
+        ("orders", 6)
     );
     assert!(contract.fingerprint.is_some());
     let flags = generation.descriptor().flags;
@@ -112,10 +113,45 @@ fn headers_reach_the_service() {
 fn commands_run_and_events_come_out() {
     let world = World::new();
     let generation = world.load(&fixture("plain"), "").unwrap();
+    let (outcome, _) = call(&generation, "tell", r#"{"pens":7}"#).unwrap();
+    assert_eq!(outcome, Outcome::Done);
+    let events = world.heard.events.lock().unwrap().clone();
+    assert_eq!(events, [r#"orders 1.4.0 shipped {"pens":7}"#]);
+    assert_eq!(*world.heard.fields.lock().unwrap(), [[]]);
+}
+
+#[test]
+fn a_generated_publisher_sends_everything_about_an_event() {
+    let world = World::new();
+    let generation = world.load(&fixture("plain"), "").unwrap();
     let (outcome, _) = call(&generation, "ship", r#"{"pens":7}"#).unwrap();
     assert_eq!(outcome, Outcome::Done);
     let events = world.heard.events.lock().unwrap().clone();
     assert_eq!(events, [r#"orders 1.4.0 shipped {"pens":7}"#]);
+    let sent = world.heard.fields.lock().unwrap().concat();
+    let sent = sent
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let (orders, shipped) = (Name::from_static("orders"), Name::from_static("shipped"));
+    let mut head = Head::new(Kind::Event, orders, shipped);
+    fields::read(sent, &mut head).unwrap();
+    assert_eq!(head.ordering_key.as_deref(), Some("customer 7"));
+    assert_eq!(head.metadata.get("tenant"), Some("blå"));
+    // The receipt has the id that the host has.
+    let line = format!("polywire-plugin Info: shipped as {}", head.id);
+    assert_eq!(world.lines(), [line]);
+    drop(generation);
+    assert_eq!(world.ended().fate, Fate::Unmapped);
+}
+
+#[test]
+fn a_publisher_is_told_why_the_host_refused_its_event() {
+    let world = World::new();
+    let generation = world.load(&fixture("plain"), "").unwrap();
+    let (outcome, _) = call(&generation, "ship", r#"{"pens":13}"#).unwrap();
+    assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    let line = "polywire-plugin Warn: publish orders.shipped: 13 is one too many";
+    assert_eq!(world.lines(), [line]);
 }
 
 #[test]
