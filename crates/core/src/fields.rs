@@ -103,7 +103,7 @@ fn kind(value: &str, head: &Head) -> Result<()> {
     Err(Error::new(
         ErrorKind::Unsupported,
         format!(
-            "{}.{} is an {} and was sent as {found:?}",
+            "{}.{} is declared as {} and was used as {found}",
             head.contract, head.interaction, head.kind
         ),
     ))
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert_eq!(
             error.to_string(),
-            "orders.orders is an operation and was sent as \"command\""
+            "orders.orders is declared as operation and was used as command"
         );
         assert!(from(&[("contract-kind", "operation")]).is_ok());
     }

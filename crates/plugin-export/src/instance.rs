@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use polywire_contract::{Contract, Name, Range, Requirement};
-use polywire_core::{Dispatched, Error, ErrorKind, Head, Kind, Reply, Result, Service, fields};
+use polywire_core::{
+    Dispatched, Error, ErrorKind, Head, Kind, Outcome, Reply, Result, Service, Subscription, fields,
+};
 use polywire_plugin_abi::Code;
 use polywire_plugin_abi::read::CallView;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -115,9 +117,46 @@ impl Instance {
         fields::read(call.headers, &mut head)
             .map_err(|error| Refused::from(error.dispatched_as(Dispatched::No)))?;
         let _inside = self.handle.enter();
+        if *kind == Kind::Event {
+            return self.admit_subscriber(head);
+        }
+        let body = Bytes::copy_from_slice(call.body);
+        if *kind == Kind::Command {
+            // The host has accepted it already, and has it wait for its turn.
+            let admission = self.service.admit_accepted(head, None);
+            let work = admission.map_err(Refused::from)?.dispatch_accepted(body);
+            return self.drive(call.id, pin!(work));
+        }
         let admission = self.service.admit(head).map_err(Refused::from)?;
-        let work = pin!(admission.dispatch(Bytes::copy_from_slice(call.body)));
-        self.drive(call.id, work)
+        self.drive(call.id, pin!(admission.dispatch(body)))
+    }
+
+    /// A call of an event asks whether its caller may subscribe.
+    fn admit_subscriber(&self, head: Head) -> Result<Reply, Refused> {
+        let version = head.requirement.as_ref().and_then(|requirement| {
+            let mut stamps = self.service.contracts().filter_map(|contract| {
+                let fits = requirement.accepts(contract.version());
+                fits.then(|| self.service.stamp(contract.version()).cloned())
+            });
+            stamps.next().flatten()
+        });
+        let (Some(stamp), Some(requirement)) = (version, head.requirement) else {
+            return Err(Refused::new(Code::Version, "no contract of that version"));
+        };
+        let subscription = Subscription {
+            contract: head.contract,
+            event: head.interaction,
+            group: None,
+            requirement,
+            prefetch: 1,
+            token: head.token,
+        };
+        self.service.admit_subscription(&subscription)?;
+        Ok(Reply {
+            stamp,
+            outcome: Outcome::Done,
+            body: Bytes::new(),
+        })
     }
 
     /// Most handlers answer at once: then no timer is set and nobody is woken.

@@ -38,26 +38,26 @@ impl PluginChannel {
     pub fn new(hosts: Arc<dyn Hosts>, max_payload: usize) -> Self {
         Self {
             hosts,
-            capability: capability_of(max_payload),
+            capability: Self::capability_of(max_payload),
             life: Lifecycle::default(),
         }
     }
-}
 
-/// What channels of this transport can do.
-#[must_use]
-pub(crate) const fn capability_of(max_payload: usize) -> Capability {
-    Capability {
-        trust: Trust::Trusted,
-        call: Support::Native,
-        send: Support::Native,
-        publish: Support::Native,
-        subscribe: Support::Native,
-        discover: true,
-        ordered_by_key: true,
-        resume: true,
-        durable: false,
-        max_payload,
+    /// What channels of this transport can do.
+    #[must_use]
+    pub const fn capability_of(max_payload: usize) -> Capability {
+        Capability {
+            trust: Trust::Trusted,
+            call: Support::Native,
+            send: Support::Native,
+            publish: Support::Native,
+            subscribe: Support::Native,
+            discover: true,
+            ordered_by_key: true,
+            resume: true,
+            durable: false,
+            max_payload,
+        }
     }
 }
 
@@ -111,7 +111,9 @@ impl Channel for PluginChannel {
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         self.life.open()?;
         let host = self.hosts.host(&subscription.contract)?;
-        host.subscribe(&subscription, self.life.draining().clone())
+        let ending = self.life.draining().clone();
+        let work = host.subscribe(&subscription, ending);
+        self.life.until_closed(work).await
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {

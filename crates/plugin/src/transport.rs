@@ -12,7 +12,7 @@ use polywire_core::{
     Capability, Channel, Environment, Error, ErrorKind, Result, Transport, TransportFactory,
 };
 
-use crate::channel::{Hosts, PluginChannel, capability_of};
+use crate::channel::{Hosts, PluginChannel};
 use crate::config::PluginConfig;
 use crate::fetch::{Cache, FolderFetcher, Reader, ReaderConfig};
 use crate::format::{InstanceId, Platform};
@@ -131,7 +131,7 @@ impl Plugins {
             abi: vec![ABI],
         });
         let host = PluginHost::new(HostConfig {
-            instance: self.instance.clone(),
+            instance: Some(self.instance.clone()).filter(|name| !name.is_empty()),
             limits: config.limits.clone(),
             bounds: config.bounds.clone(),
             workers: config.workers,
@@ -180,7 +180,7 @@ impl Hosts for Plugins {
 #[async_trait]
 impl Transport for PluginTransport {
     fn capability(&self) -> Capability {
-        capability_of(self.plugins.config.max_payload)
+        PluginChannel::capability_of(self.plugins.config.max_payload)
     }
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {

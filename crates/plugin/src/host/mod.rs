@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures_util::stream;
 use parking_lot::Mutex;
 use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
 use polywire_core::{
-    Bounds, Deliveries, Dispatched, Error, ErrorKind, Exchange, Health, Letters, Message, Overflow,
-    Receipt, Reply, Result, Subscription, Workers,
+    Bounds, Deliveries, Dispatched, Error, ErrorKind, Exchange, Head, Health, Kind, Letters,
+    Message, Overflow, Receipt, Reply, Result, Subscription, Workers,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -27,7 +28,7 @@ pub use keeper::{Deployment, Keeper};
 
 use crate::native::{Generation, Limits, Loader};
 use resident::Resident;
-use roster::{Roster, Route};
+use roster::{Place, Roster, Route};
 use switch::{HostServices, Runner, Switch, unrequired};
 
 /// What a [`PluginHost`] is made of.
@@ -36,7 +37,7 @@ pub struct HostConfig {
     /// The contract that the plugin serves.
     pub contract: Name,
     /// A name for this process, which replies carry.
-    pub instance: String,
+    pub instance: Option<String>,
     /// The bounds of libraries and answers.
     pub limits: Limits,
     /// The bounds of its queues, retries and shelves.
@@ -53,7 +54,7 @@ impl HostConfig {
     pub fn new(contract: Name) -> Self {
         Self {
             contract,
-            instance: String::new(),
+            instance: None,
             limits: Limits::default(),
             bounds: Bounds::default(),
             workers: 256,
@@ -84,6 +85,8 @@ struct Parts {
     residents: BTreeMap<u64, Arc<Resident>>,
     /// What releases offer that are deployed, and loaded when somebody wants them.
     known: BTreeMap<u64, Vec<Offered>>,
+    /// Who serves, where that is another than this process.
+    instance: Option<String>,
 }
 
 /// What consumers have asked for: a major that nobody asks for is not loaded.
@@ -117,7 +120,12 @@ impl PluginHost {
     /// `Internal` when the thread on which generations end cannot be started.
     pub fn new(config: HostConfig) -> Result<Arc<Self>> {
         let empty = BTreeMap::new();
-        let roster = Roster::new(&config.contract, &config.instance, BTreeMap::new(), &empty);
+        let roster = Roster::new(
+            &config.contract,
+            config.instance.as_deref(),
+            BTreeMap::new(),
+            &empty,
+        );
         let switch = Arc::new(Switch {
             contract: config.contract.clone(),
             roster: ArcSwap::from_pointee(roster),
@@ -161,10 +169,10 @@ impl PluginHost {
     }
 
     /// Installs a generation that was loaded by other means than a [`Keeper`], as one that is linked into this program: it serves
-    /// these versions, in place of what has served their majors, and is let in for ever.
-    pub fn install(&self, generation: &Arc<Generation>, offered: &[Offered]) {
+    /// what is offered, in place of whatever has served, and is let in for ever.
+    pub fn install(&self, generation: &Arc<Generation>, offer: &Offer) {
         let mut by_major: BTreeMap<u64, Vec<Offered>> = BTreeMap::new();
-        for offered in offered {
+        for offered in offer.versions() {
             let own = by_major.entry(offered.version.major).or_default();
             own.push(offered.clone());
         }
@@ -173,23 +181,43 @@ impl PluginHost {
             .into_iter()
             .map(|(major, offered)| (major, Arc::new(self.resident(generation, None, offered))))
             .collect();
+        parts.instance = offer.instance().map(str::to_owned);
         self.turn(&parts);
     }
 
-    /// Lets go of everything that is installed. Calls under way finish.
+    /// Lets go of everything that is installed, and gives up the calls that are under way.
     pub fn clear(&self) {
         let mut parts = self.parts.lock();
-        *parts = Parts::default();
+        let old = std::mem::take(&mut *parts);
         self.turn(&parts);
+        for resident in old.residents.values() {
+            resident.cut();
+        }
+    }
+
+    /// Waits until the commands that were taken and can be run have been.
+    ///
+    /// # Errors
+    /// `Closed` when the host was closed meanwhile.
+    pub async fn finish(&self) -> Result<()> {
+        let mut workers = self.workers.lock().await;
+        workers.finish().await;
+        *workers = self.switch.exchange.work(Runner(self.switch.clone()))?;
+        Ok(())
     }
 
     fn turn(&self, parts: &Parts) {
         let HostConfig {
             contract, instance, ..
         } = &self.config;
+        let instance = parts.instance.as_ref().or(instance.as_ref());
         let residents = parts.residents.clone();
-        self.switch
-            .turn(Roster::new(contract, instance, residents, &parts.known));
+        self.switch.turn(Roster::new(
+            contract,
+            instance.map(String::as_str),
+            residents,
+            &parts.known,
+        ));
     }
 
     fn resident(
@@ -334,8 +362,9 @@ impl PluginHost {
     /// Joins a group of an event, until a token is cancelled.
     ///
     /// # Errors
-    /// `NoMatch` when what is deployed has no version with that event that fits; `Overloaded`, `Closed`.
-    pub fn subscribe(
+    /// `NoMatch` when what is deployed has no version with that event that fits; `Unauthenticated` and `PermissionDenied` as the
+    /// plugin decides; `Overloaded`, `Closed`.
+    pub async fn subscribe(
         &self,
         subscription: &Subscription,
         ending: CancellationToken,
@@ -343,11 +372,14 @@ impl PluginHost {
         let Subscription {
             event, requirement, ..
         } = subscription;
-        let roster = self.switch.roster.load();
+        let roster = self.switch.roster.load_full();
         if !roster.offer().versions().is_empty() {
             let route = roster.route(requirement, event)?;
-            if route.place.is_none() {
-                self.want(&route, requirement, event);
+            match &route.place {
+                Some(place) => admitted(place, subscription).await?,
+                None => {
+                    self.want(&route, requirement, event);
+                }
             }
         }
         let member = self.switch.exchange.join(subscription, None)?;
@@ -444,6 +476,30 @@ impl PluginHost {
             }
         }
         Ok(())
+    }
+}
+
+/// Asks a plugin whether somebody may subscribe. One that knows nothing of such questions admits everybody.
+async fn admitted(place: &Place, subscription: &Subscription) -> Result<()> {
+    let Subscription {
+        contract,
+        event,
+        token,
+        ..
+    } = subscription;
+    let mut head = Head::new(Kind::Event, contract.clone(), event.clone());
+    head.token.clone_from(token);
+    head.deadline = Some(Instant::now() + LOADING);
+    match place.call(&head, Bytes::new()).await {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_contract::{Name, Offered, Version};
+use polywire_core::lifecycle::provider_closed;
 use polywire_core::{Dispatched, Error, ErrorKind, Head, Outcome, Result, fields};
 use polywire_plugin_abi::write_header;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::roster::Place;
 use crate::format::ReleaseId;
@@ -28,6 +30,8 @@ pub(super) struct Resident {
     short: bool,
     places: Arc<Semaphore>,
     workers: usize,
+    /// Ends the calls that are under way, for those who wait for them.
+    cut: CancellationToken,
     stuck: AtomicUsize,
     calls: AtomicU64,
     faults: AtomicU64,
@@ -86,6 +90,7 @@ impl Resident {
             versions,
             places: Arc::new(Semaphore::new(workers)),
             workers,
+            cut: CancellationToken::new(),
             stuck: AtomicUsize::new(0),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
@@ -124,6 +129,11 @@ impl Resident {
     pub(super) fn check(&self) -> Result<()> {
         let deployed = self.deployed.as_ref();
         deployed.map_or(Ok(()), |deployed| deployed.gate.check())
+    }
+
+    /// Gives up every call that is under way.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
     }
 
     /// How many calls were given up by their callers and still run.
@@ -234,7 +244,11 @@ impl Place {
             answer
         });
         // The plugin has the same deadline and answers at it, unless it is stuck.
-        let answered = timeout_at(deadline + GRACE, work).await;
+        let answered = tokio::select! {
+            biased;
+            answered = timeout_at(deadline + GRACE, work) => answered,
+            () = self.resident.cut.cancelled() => return Err(provider_closed()),
+        };
         if answered.is_ok() {
             waiting.done();
         }

@@ -42,7 +42,7 @@ impl Roster {
     /// Of releases that are loaded, and of others whose offer is known and which would be loaded when they are wanted.
     pub(super) fn new(
         contract: &Name,
-        instance: &str,
+        instance: Option<&str>,
         residents: BTreeMap<u64, Arc<Resident>>,
         known: &BTreeMap<u64, Vec<Offered>>,
     ) -> Self {
@@ -53,9 +53,11 @@ impl Roster {
             .flat_map(|(_, offered)| offered);
         let versions = loaded.chain(others).cloned().collect();
         // Each part was valid, and each major stands in one of them.
-        let offer = Offer::new(contract.clone(), versions)
-            .unwrap_or_else(|_| Offer::none(contract.clone()))
-            .with_instance(instance);
+        let mut offer = Offer::new(contract.clone(), versions)
+            .unwrap_or_else(|_| Offer::none(contract.clone()));
+        if let Some(instance) = instance {
+            offer = offer.with_instance(instance);
+        }
         Self {
             offer: Arc::new(offer),
             residents,
