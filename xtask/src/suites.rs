@@ -9,10 +9,17 @@ use serde_json::Value;
 use crate::{Result, tree};
 
 /// The transports, in the order in which they are listed.
-pub(crate) const TRANSPORTS: [&str; 4] = ["memory", "http", "amqp", "webhook"];
+pub(crate) const TRANSPORTS: [&str; 5] = ["memory", "http", "amqp", "webhook", "plugin"];
 
 /// The suites that must run: one for each transport, and one for each further store that a transport may have.
-pub(crate) const ALL: [&str; 5] = ["memory", "http", "amqp", "webhook", "webhook-postgres"];
+pub(crate) const ALL: [&str; 6] = [
+    "memory",
+    "http",
+    "amqp",
+    "webhook",
+    "webhook-postgres",
+    "plugin",
+];
 
 /// The variable that tells the suites where to write.
 pub(crate) const VARIABLE: &str = "POLYWIRE_TEST_CAPABILITIES";

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use polywire_core::{Channel, Result, Service};
+use polywire_core::{Channel, ContractPublisher, Publisher, Result, Service};
 
 use crate::channel::HostChannel;
 use crate::described::Described;
@@ -59,6 +60,17 @@ impl Setup {
     #[must_use]
     pub fn channel(&self) -> Arc<dyn Channel> {
         self.channel.clone()
+    }
+
+    /// A publisher of the events of a contract version that the service serves, through [`channel`](Self::channel). An event
+    /// waits up to 30 seconds for its host, unless the publisher is told otherwise.
+    ///
+    /// # Errors
+    /// As [`Publisher::new`].
+    pub fn publisher<P: ContractPublisher>(&self, service: &Service) -> Result<P> {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let contract = P::contract()?;
+        Publisher::new(self.channel(), service, &contract, PATIENCE).map(P::new)
     }
 
     /// The same, for what ends it.

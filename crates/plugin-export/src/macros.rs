@@ -7,10 +7,12 @@
 ///
 /// With `; short` at the end it says that its calls end soon and never wait, so that they may run on any thread.
 ///
+/// It carries the name and the version of its package, unless `; plugin = "orders", release = "1.5.0"` says others; `, short`
+/// may follow.
+///
 /// When the library is closed, the values that it has left on threads which live on are destroyed on another thread.
 ///
-/// The crate must be a `cdylib`, may be an `rlib` as well, and must be built with `panic = "unwind"`. It carries the name
-/// and the version of its package.
+/// The crate must be a `cdylib`, may be an `rlib` as well, and must be built with `panic = "unwind"`.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -40,12 +42,25 @@
 #[macro_export]
 macro_rules! export_plugin {
     ($make:path, $($client:ty),+ $(,)?) => {
-        $crate::export_plugin!(@flags 0, $make, $($client),+);
+        $crate::export_plugin!(
+            @flags 0, ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"), $make, $($client),+
+        );
     };
     ($make:path, $($client:ty),+; short) => {
-        $crate::export_plugin!(@flags $crate::__private::raw::SHORT, $make, $($client),+);
+        $crate::export_plugin!(
+            @flags $crate::__private::raw::SHORT,
+            ::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"), $make, $($client),+
+        );
     };
-    (@flags $flags:expr, $make:path, $($client:ty),+) => {
+    ($make:path, $($client:ty),+; plugin = $name:literal, release = $release:literal) => {
+        $crate::export_plugin!(@flags 0, $name, $release, $make, $($client),+);
+    };
+    ($make:path, $($client:ty),+; plugin = $name:literal, release = $release:literal, short) => {
+        $crate::export_plugin!(
+            @flags $crate::__private::raw::SHORT, $name, $release, $make, $($client),+
+        );
+    };
+    (@flags $flags:expr, $name:expr, $release:expr, $make:path, $($client:ty),+) => {
         const _: () = {
             #[cfg(panic = "abort")]
             ::core::compile_error!(
@@ -73,8 +88,8 @@ macro_rules! export_plugin {
             pub static polywire_plugin_v1: $crate::__private::raw::Plugin =
                 $crate::__private::descriptor::<Here>(
                     $flags,
-                    ::core::env!("CARGO_PKG_NAME"),
-                    ::core::env!("CARGO_PKG_VERSION"),
+                    $name,
+                    $release,
                     match ::core::option_env!("POLYWIRE_BUILD_ID") {
                         ::core::option::Option::Some(id) => id,
                         ::core::option::Option::None => "",

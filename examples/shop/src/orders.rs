@@ -3,6 +3,7 @@
 mod adapter;
 mod announcer;
 mod catalogue;
+mod plugin;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use self::adapter::OneOverTwo;
 use self::announcer::Announcer;
 use crate::v2::{Basket, Day, Money, Order, OrderNumber, OrdersError, Quote, Shipped};
 use crate::{v1, v2};
+
+pub use self::plugin::export;
 
 /// Which versions to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,5 +30,5 @@ fn the_configurations_of_the_examples_are_good() {
         checked.push(transport.to_owned());
     }
     checked.sort();
-    assert_eq!(checked, ["amqp", "http", "memory", "webhook"]);
+    assert_eq!(checked, ["amqp", "http", "memory", "plugin", "webhook"]);
 }

@@ -9,6 +9,7 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
     let (before, folder) = (program::bytes(), program::folder());
     let demo = Demo::new(
         program::PROGRAM.into(),
+        program::plugin(),
         folder.path().join("orders.json"),
         folder.path().join("reports"),
     );
@@ -36,6 +37,7 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
         ["http", "1.4.0", "40", "37", "ok"],
         ["amqp", "1.4.0", "40", "37", "ok"],
         ["webhook", "1.4.0", "40", "37", "ok"],
+        ["plugin", "1.4.0", "40", "37", "ok"],
         title,
         ["http", "2.0.0", "40", "37", "ok"],
         title,

@@ -15,6 +15,19 @@ pub(crate) fn file(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The provider as a plugin, which cargo builds with the tests of the whole workspace.
+pub(crate) fn plugin() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let target = program.ancestors().nth(2).unwrap();
+    let library = target.join("examples/libshop_orders.so");
+    assert!(
+        library.is_file(),
+        "{} is missing: cargo build -p shop --example shop_orders makes it",
+        library.display()
+    );
+    library
+}
+
 /// The program, byte for byte.
 pub(crate) fn bytes() -> Vec<u8> {
     std::fs::read(PROGRAM).unwrap()

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the same program over every transport, with nothing but another configuration.
 
+mod deploy;
 mod process;
 mod report;
 mod shop;
@@ -19,6 +20,7 @@ use crate::{Result, tree};
 pub use process::Role;
 pub use report::{OK, Report};
 use shop::Shop;
+use transport::Layout;
 pub use transport::{TRANSPORTS, Transport};
 
 /// How to show it.
@@ -39,6 +41,8 @@ pub struct Arguments {
 pub struct Demo {
     /// The example program.
     pub program: PathBuf,
+    /// Its provider as a plugin.
+    pub plugin: PathBuf,
     /// The orders to process.
     pub data: PathBuf,
     /// A folder for reports; it is made.
@@ -50,9 +54,10 @@ pub struct Demo {
 impl Demo {
     /// A demonstration of a built program.
     #[must_use]
-    pub fn new(program: PathBuf, data: PathBuf, reports: PathBuf) -> Self {
+    pub fn new(program: PathBuf, plugin: PathBuf, data: PathBuf, reports: PathBuf) -> Self {
         Self {
             program,
+            plugin,
             data,
             reports,
             progress: false,
@@ -147,6 +152,9 @@ impl Demo {
             settings.push((brokered.namespace, unique()));
             settings.push((brokered.expiry.0, brokered.expiry.1.to_owned()));
         }
+        if let Layout::Loading(loading) = &transport.layout {
+            settings.extend(deploy::fresh(&self.plugin, &self.reports, loading)?);
+        }
         Ok(Shop::new(self, transport, settings))
     }
 }
@@ -175,7 +183,14 @@ fn unique() -> String {
 /// # Errors
 /// As [`Demo::run`], and when the example does not build.
 pub(crate) fn task(arguments: &Arguments) -> Result<()> {
-    let mut words = vec!["build", "--package", "shop"];
+    let mut words = vec![
+        "build",
+        "--package",
+        "shop",
+        "--bins",
+        "--example",
+        "shop_orders",
+    ];
     let profile = if arguments.release {
         words.push("--release");
         "release"
@@ -185,12 +200,17 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     let mut build = cargo(words);
     build.stdin(Stdio::null());
     run(build)?;
-    let program = tree::target()
-        .join(profile)
-        .join(format!("shop{}", std::env::consts::EXE_SUFFIX));
+    let built = tree::target().join(profile);
+    let program = built.join(format!("shop{}", std::env::consts::EXE_SUFFIX));
+    let plugin = built.join("examples").join(format!(
+        "{}shop_orders{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    ));
     let own = tree::root().join("examples/shop/data/orders.json");
     let data = arguments.data.clone().unwrap_or(own);
-    let mut demo = Demo::new(program, data, tree::target().join("polywire").join("demo"));
+    let reports = tree::target().join("polywire").join("demo");
+    let mut demo = Demo::new(program, plugin, data, reports);
     demo.progress = std::io::stderr().is_terminal();
     demo.run(&mut std::io::stdout().lock())?;
     if !arguments.release {

@@ -68,14 +68,17 @@ impl<'a> Shop<'a> {
     /// Processes all orders, with a consumer of one major and its requirement.
     pub(crate) fn process(&self, require: &str, client: u8) -> Result<Report> {
         match self.transport.layout {
-            Layout::OneProcess => self.in_one_process(require, client),
+            Layout::OneProcess => {
+                self.in_one_process(&["orders", "storefront", "billing"], require, client)
+            }
+            Layout::Loading(_) => self.in_one_process(&["storefront", "billing"], require, client),
             Layout::Processes { .. } => self.in_processes(require, client),
         }
     }
 
-    fn in_one_process(&self, require: &str, client: u8) -> Result<Report> {
+    fn in_one_process(&self, roles: &[&str], require: &str, client: u8) -> Result<Report> {
         let path = self.fresh_report("all")?;
-        let mut command = self.command(&["orders", "storefront", "billing"]);
+        let mut command = self.command(roles);
         command.args(["--versions", self.versions, "--client", &client.to_string()]);
         command.arg("--report").arg(&path).env(REQUIRE, require);
         self.show_progress(&mut command);
@@ -135,7 +138,7 @@ impl<'a> Shop<'a> {
             .stderr(Stdio::inherit());
         let listening = match self.transport.layout {
             Layout::Processes { listening } => listening,
-            Layout::OneProcess => None,
+            Layout::OneProcess | Layout::Loading(_) => None,
         };
         if let Some(listening) = listening {
             command.env(listening.listen.0, listening.listen.1);

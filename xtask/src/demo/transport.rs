@@ -26,6 +26,8 @@ pub struct Transport {
 pub enum Layout {
     /// All roles in one process.
     OneProcess,
+    /// Consumer and subscriber in one process, which loads the provider.
+    Loading(Loading),
     /// A process for each role.
     Processes {
         /// For a transport whose providers listen themselves.
@@ -40,6 +42,17 @@ pub struct Listening {
     pub listen: (&'static str, &'static str),
     /// The consumers' setting, which takes the address that the provider prints once it listens.
     pub reach: &'static str,
+}
+
+/// Which settings tell a process where it finds what it loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// The setting of the repository's folder.
+    pub repository: &'static str,
+    /// The setting of the keys whose signatures count.
+    pub keys: &'static str,
+    /// The setting of a folder of the process's own.
+    pub state: &'static str,
 }
 
 /// Which settings connect all roles to a broker, where they share nothing with anybody else.
@@ -101,6 +114,17 @@ pub const TRANSPORTS: &[Transport] = &[
             ("POLYWIRE_TRANSPORT_WEBHOOK_LISTEN", "127.0.0.1:0"),
             ("POLYWIRE_TRANSPORT_WEBHOOK_SINKS_ALLOW", "127.0.0.0/8"),
         ],
+    },
+    Transport {
+        name: "plugin",
+        layout: Layout::Loading(Loading {
+            repository: "POLYWIRE_TRANSPORT_PLUGIN_REPOSITORY",
+            keys: "POLYWIRE_TRANSPORT_PLUGIN_KEYS",
+            state: "POLYWIRE_TRANSPORT_PLUGIN_STATE",
+        }),
+        brokered: None,
+        store: None,
+        settings: &[],
     },
 ];
 

@@ -16,6 +16,7 @@ use crate::trust::{SigningKey, TrustedKeys};
 
 mod audit;
 mod deploy;
+mod describe;
 mod error;
 mod gc;
 mod index;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use audit::{Audit, Problem};
 pub use deploy::{Deploy, Revoked};
+pub use describe::{describe, served};
 pub use error::PublishError;
 pub use gc::{Collected, Keep};
 pub use pack::{Pack, pack};

@@ -1,0 +1,26 @@
+//! The same provider as a runtime plugin.
+
+use std::sync::Arc;
+
+use polywire::plugin_export::{Export, Setup};
+use polywire::{Result, Service, Versions};
+
+use super::Shop;
+use super::adapter::OneOverTwo;
+use super::announcer::Announcer;
+use crate::v1;
+
+/// Serves version 1 to the process that loads it. Its order book is that process's own.
+///
+/// # Errors
+/// When the contract cannot be served.
+pub fn export(setup: &Setup) -> Result<Export> {
+    let shop = Arc::new(Shop::default());
+    let one = v1::OrdersServer::new(OneOverTwo(shop.clone()));
+    let service = Arc::new(Service::new(Versions::new().serve(one))?);
+    // Nothing is called before this returns.
+    let _ = shop
+        .announcer
+        .set(Announcer::One(setup.publisher(&service)?));
+    Ok(Export::new(service))
+}
