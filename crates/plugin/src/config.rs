@@ -73,8 +73,8 @@ impl PluginConfig {
     /// Reads a section; what is wrong is noted there, and `None` says that something was.
     #[must_use]
     pub fn read(section: &Section, instance: InstanceId) -> Option<Self> {
-        let repository = section.require("repository", section.string("repository"));
-        let state = section.require("state", section.string("state"));
+        let repository = section.require("repository", section.path("repository"));
+        let state = section.require("state", section.path("state"));
         let keys = section
             .require("keys", section.list("keys"))
             .and_then(|keys| match TrustedKeys::parse(&keys) {
@@ -97,7 +97,7 @@ impl PluginConfig {
         let times = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
         let bake = section.duration("bake", times.clone());
         let quiesce = section.duration("quiesce", times);
-        let settings = section.string("settings").map(PathBuf::from);
+        let settings = section.path("settings");
         let workers = section.integer("workers", 1..=4096);
         let max_resident = section.integer("max_resident", 1..=1000);
         let max_payload = section
@@ -105,7 +105,7 @@ impl PluginConfig {
             .and_then(|size| usize::try_from(size).ok());
         let bounds = Bounds::read(section, &Bounds::default());
         section.finish();
-        let default = Self::new(repository?.into(), keys?, state?.into(), instance);
+        let default = Self::new(repository?, keys?, state?, instance);
         let limits = Limits {
             max_resident: max_resident.unwrap_or(default.limits.max_resident),
             quiesce: quiesce.unwrap_or(default.limits.quiesce),
