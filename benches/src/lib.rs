@@ -1,6 +1,6 @@
 //! What Polywire costs beside what it replaces.
 //!
-//! `cargo run --release -p polywire-benches -- [memory|http|amqp|webhook|all] [--quick]` prints tables and writes
+//! `cargo run --release -p polywire-benches -- [memory|http|amqp|webhook|plugin|all] [--quick]` prints tables and writes
 //! `benches/RESULTS.md`; `cargo bench -p polywire-benches` runs the memory call under criterion.
 
 pub mod amqp;
@@ -10,6 +10,7 @@ pub mod http;
 pub mod machine;
 pub mod memory;
 pub mod payload;
+pub mod plugin;
 pub mod report;
 pub mod stats;
 pub mod webhook;

@@ -12,7 +12,7 @@ use polywire_test_broker::{Broker, Options};
 use polywire_test_postgres::Server;
 
 use polywire_benches::http::{Contender, Plan, compare, serve};
-use polywire_benches::{amqp, machine, memory, report, webhook};
+use polywire_benches::{amqp, machine, memory, plugin, report, webhook};
 
 /// What Polywire costs beside what it replaces.
 #[derive(Debug, Parser)]
@@ -33,6 +33,7 @@ enum What {
     Http,
     Amqp,
     Webhook,
+    Plugin,
     All,
 }
 
@@ -144,6 +145,16 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             report::webhook_notes(&plan, &figures)
         );
         writeln!(out, "{section}")?;
+        sections.push(section);
+    }
+    if wants(What::Plugin) {
+        let time = Duration::from_millis(if arguments.quick { 1500 } else { 5000 });
+        let mut cases = Vec::new();
+        for bytes in [256, 4096] {
+            cases.push(plugin::measure(bytes, time).await?);
+        }
+        let section = format!("## Plugins\n\n{}", report::plugin_table(&cases));
+        writeln!(out, "{section}\n")?;
         sections.push(section);
     }
     if !arguments.quick && arguments.what == What::All {

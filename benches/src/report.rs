@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets::ASCII_MARKDOWN};
 use crate::amqp;
 use crate::http::{Case, Contender, Plan, Sample};
 use crate::memory::Figures;
+use crate::plugin;
 use crate::stats::{median, paired_ratio};
 use crate::webhook;
 
@@ -21,6 +22,28 @@ pub fn memory_table(figures: &[Figures]) -> String {
             format!("{:.0}", one.encoding),
             format!("{:.0}", one.overhead),
         ]));
+    }
+    table.to_string()
+}
+
+/// Calls into plugins: medians of all rounds, and medians of the differences within a round.
+#[must_use]
+pub fn plugin_table(cases: &[plugin::Case]) -> String {
+    let mut table = table(&[
+        "payload B",
+        "contender",
+        "call ns",
+        "beyond the bare function ns",
+    ]);
+    for case in cases {
+        for figure in &case.figures {
+            table.add_row(row([
+                case.bytes.to_string(),
+                figure.name.to_owned(),
+                format!("{:.0}", figure.call()),
+                format!("{:.0}", figure.overhead()),
+            ]));
+        }
     }
     table.to_string()
 }

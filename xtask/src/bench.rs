@@ -29,6 +29,8 @@ pub enum Part {
     Amqp,
     /// Events kept and delivered over webhooks, beside a bare batch of SQLite and bare signed posts
     Webhook,
+    /// Calls into plugins, beside a bare function of a library
+    Plugin,
     /// Everything
     All,
 }
@@ -43,8 +45,18 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
         Part::Http => "http",
         Part::Amqp => "amqp",
         Part::Webhook => "webhook",
+        Part::Plugin => "plugin",
         Part::All => "all",
     };
+    // What is loaded is built beside what loads it.
+    let plugins = [
+        "build",
+        "--release",
+        "--package",
+        "polywire-benches",
+        "--examples",
+    ];
+    run(cargo(plugins))?;
     let mut words = vec![
         "run",
         "--release",
