@@ -14,7 +14,7 @@ use polywire_core::{
 
 use crate::channel::{Hosts, PluginChannel, capability_of};
 use crate::config::PluginConfig;
-use crate::fetch::{Cache, FolderFetcher, Reader, ReaderConfig};
+use crate::fetch::{self, Cache, FolderFetcher, Reader, ReaderConfig};
 use crate::format::{InstanceId, Platform};
 use crate::host::{Deployment, HostConfig, Keeper, PluginHost};
 use crate::trust::SeenStore;
@@ -117,6 +117,11 @@ impl Plugins {
         let wrong = |text: String| Error::new(ErrorKind::Config, text);
         let config = &self.config;
         let plugin = config.plugin_of(contract).map_err(wrong)?;
+        // Whoever may write to it could put another folder in the place of one of ours.
+        if config.state.exists() {
+            fetch::private("state folder", &config.state)
+                .map_err(|error| wrong(format!("state: {error}")))?;
+        }
         let cache = Cache::open(&config.state.join("libraries"))
             .map_err(|refusal| wrong(format!("state: {refusal}")))?;
         let seen = SeenStore::open(&config.state.join("seen"))

@@ -16,7 +16,7 @@ impl Run {
         let error = refused.map(|(slot, refused)| {
             AckError::new(Some(slot.release.clone()), refused.code, &refused.message)
         });
-        let trouble = refused.map(|(_, refused)| refused.message.clone());
+        let unserved = self.unserved(index);
         let running: BTreeMap<_, _> = {
             let parts = self.host.parts.lock();
             let residents = parts.residents.iter();
@@ -37,7 +37,7 @@ impl Run {
                 switch.retired.load(Ordering::Relaxed),
             )
         };
-        self.trouble(trouble);
+        self.trouble(None, Some(unserved));
         let rollback = self.rollback.clone();
         let Some(ack) = self.contact.ack() else {
             return;
@@ -50,9 +50,41 @@ impl Run {
         ack.error = error;
         ack.rollback_wanted = rollback;
         if *ack != before
-            && let Err(refusal) = self.contact.make(&self.window)
+            && let Err(refusal) = self.make_contact()
         {
-            self.trouble(Some(refusal.to_string()));
+            self.unread(&refusal);
         }
+    }
+
+    /// What keeps majors from being served as the index says, in a line each.
+    fn unserved(&self, index: &Index) -> BTreeMap<u64, String> {
+        let wanted: Vec<u64> = self.host.wanted.lock().majors().collect();
+        let missing = wanted
+            .into_iter()
+            .filter(|major| !index.majors.contains_key(major));
+        let missing = missing.map(|major| {
+            let revoked = self
+                .revoked
+                .get(&major)
+                .map_or_else(String::new, |release| {
+                    format!("release {} was revoked, and ", release.version())
+                });
+            let text = format!(
+                "{revoked}no release of plugin {} is deployed for major {major}",
+                self.plugin
+            );
+            (major, text)
+        });
+        let refused = self.refused.iter();
+        let refused = refused
+            .filter(|(slot, _)| index.majors.get(&slot.major) == Some(&slot.release))
+            .map(|(slot, refused)| {
+                let version = slot.release.version();
+                (
+                    slot.major,
+                    format!("release {version}: {}", refused.message),
+                )
+            });
+        missing.chain(refused).collect()
     }
 }
