@@ -120,12 +120,12 @@ impl Plugins {
         // Whoever may write to it could put another folder in the place of one of ours.
         if config.state.exists() {
             fetch::private("state folder", &config.state)
-                .map_err(|error| wrong(format!("state: {error}")))?;
+                .map_err(|error| wrong(format!("[transport.plugin] state: {error}")))?;
         }
         let cache = Cache::open(&config.state.join("libraries"))
-            .map_err(|refusal| wrong(format!("state: {refusal}")))?;
+            .map_err(|refusal| wrong(format!("[transport.plugin] state: {refusal}")))?;
         let seen = SeenStore::open(&config.state.join("seen"))
-            .map_err(|error| wrong(format!("state: {error}")))?;
+            .map_err(|error| wrong(format!("[transport.plugin] state: {error}")))?;
         let reader = Reader::new(ReaderConfig {
             fetcher: Arc::new(FolderFetcher::new(&config.repository)),
             keys: config.keys.clone(),

@@ -29,7 +29,7 @@ pub(super) struct Resident {
     short: bool,
     places: Arc<Semaphore>,
     workers: usize,
-    pub(super) stuck: AtomicUsize,
+    stuck: Arc<AtomicUsize>,
     calls: AtomicU64,
     faults: AtomicU64,
 }
@@ -87,7 +87,7 @@ impl Resident {
             versions,
             places: Arc::new(Semaphore::new(workers)),
             workers,
-            stuck: AtomicUsize::new(0),
+            stuck: Arc::default(),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         }
@@ -222,7 +222,7 @@ impl Place {
             return Err(Error::new(ErrorKind::Overloaded, text).dispatched_as(Dispatched::No));
         };
         let timeout = self.time_left(head)?;
-        let (waiting, running) = waiting::begin(&self.resident);
+        let (waiting, running) = waiting::begin(&self.resident.stuck);
         let own = self.clone();
         let work = blocking::unblock(move || {
             let answer = own.run(timeout, &headers, &body, Some(running.cancel()));

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::resident::Resident;
 use crate::native::Cancel;
 
-/// A call that is about to run: who waits for it, and what runs it.
-pub(super) fn begin(resident: &Arc<Resident>) -> (Waiting, Running) {
+/// A call that is about to run: who waits for it, and what runs it. It counts as stuck while it runs and nobody waits for it.
+pub(super) fn begin(stuck: &Arc<AtomicUsize>) -> (Waiting, Running) {
     let call = Arc::new(Call {
         cancel: Cancel::new(),
         state: AtomicUsize::new(RUNNING),
-        resident: resident.clone(),
+        stuck: stuck.clone(),
     });
     (Waiting(call.clone()), Running(call))
 }
@@ -19,7 +18,7 @@ pub(super) fn begin(resident: &Arc<Resident>) -> (Waiting, Running) {
 struct Call {
     cancel: Cancel,
     state: AtomicUsize,
-    resident: Arc<Resident>,
+    stuck: Arc<AtomicUsize>,
 }
 
 const RUNNING: usize = 0;
@@ -38,7 +37,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.0.state.swap(ENDED, Ordering::AcqRel) == ABANDONED {
-            self.0.resident.stuck.fetch_sub(1, Ordering::Relaxed);
+            self.0.stuck.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -58,19 +57,47 @@ impl Drop for Waiting {
         let Call {
             cancel,
             state,
-            resident,
+            stuck,
         } = &*self.0;
         if state.load(Ordering::Acquire) == ENDED {
             return;
         }
         // Counted before it is said, so that the count is never below zero.
-        resident.stuck.fetch_add(1, Ordering::Relaxed);
+        stuck.fetch_add(1, Ordering::Relaxed);
         let given_up =
             state.compare_exchange(RUNNING, ABANDONED, Ordering::AcqRel, Ordering::Acquire);
         if given_up.is_ok() {
             cancel.cancel();
         } else {
-            resident.stuck.fetch_sub(1, Ordering::Relaxed);
+            stuck.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_stuck_while_it_runs_and_nobody_waits_for_it() {
+        let stuck = Arc::new(AtomicUsize::new(0));
+        let count = || stuck.load(Ordering::Relaxed);
+        let (waiting, running) = begin(&stuck);
+        let cancel = running.cancel().clone();
+        assert!(!cancel.is_cancelled());
+        drop(waiting);
+        assert!(cancel.is_cancelled());
+        assert_eq!(count(), 1);
+        // Whether it has run, or was dropped before a thread took it.
+        drop(running);
+        assert_eq!(count(), 0);
+        let (waiting, running) = begin(&stuck);
+        drop(running);
+        drop(waiting);
+        assert_eq!(count(), 0);
+        let (waiting, running) = begin(&stuck);
+        waiting.done();
+        drop(running);
+        assert_eq!(count(), 0);
     }
 }

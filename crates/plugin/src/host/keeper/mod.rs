@@ -256,12 +256,15 @@ impl Run {
 
     /// Says what keeps the repository from being read.
     fn unread(&self, refusal: &Refusal) {
+        let repository = self.reader.fetcher().describe();
         let text = match refusal {
             Refusal::Missing { path } => format!(
-                "repository {:?} has no release of plugin {} deployed: {path:?} is not there",
-                self.reader.fetcher().describe(),
+                "repository {repository:?} has no release of plugin {} deployed: {path:?} is not there",
                 self.plugin
             ),
+            Refusal::Unreachable { path, source } if *path == *repository => {
+                format!("repository {repository:?} cannot be reached: {source}")
+            }
             other => other.to_string(),
         };
         self.trouble(Some(text), None);
