@@ -142,13 +142,21 @@ impl Plugins {
             workers: config.workers,
             ..HostConfig::new(contract.clone())
         })?;
+        // Each host acknowledges for itself, also where several contracts have one plugin.
+        let instance = if contract.as_str() == plugin.as_str() {
+            config.instance.clone()
+        } else {
+            format!("{}.{contract}", config.instance)
+                .parse()
+                .map_err(|error| wrong(format!("the acknowledgement of {contract}: {error}")))?
+        };
         let deployment = Deployment {
             plugin,
             reader,
             watch: Watch::new(&config.repository, config.window),
             window: config.window,
             proof: config.proof,
-            instance: config.instance.clone(),
+            instance,
             bake: config.bake,
             settings: config.settings.clone(),
             clock: Arc::new(SystemBootClock),

@@ -19,6 +19,7 @@ use super::PluginHost;
 use super::resident::Resident;
 use crate::fetch::Reader;
 use crate::format::{Index, InstanceId, Manifest, PluginName, ReleaseId};
+use crate::layout::below;
 use crate::native::Generation;
 use crate::refusal::Refusal;
 use crate::watch::{Stopper, Wake, Watch};
@@ -258,9 +259,13 @@ impl Run {
     fn unread(&self, refusal: &Refusal) {
         let repository = self.reader.fetcher().describe();
         let text = match refusal {
-            Refusal::Missing { path } => format!(
+            Refusal::Missing { path } if path.ends_with(below::index(&self.plugin)) => format!(
                 "repository {repository:?} has no release of plugin {} deployed: {path:?} is not there",
                 self.plugin
+            ),
+            Refusal::Missing { path } if path.ends_with(below::beacon(&self.plugin)) => format!(
+                "{path:?} is not there, and proof = \"beacon\" takes it: have the publisher write it, or this process write its \
+                 acknowledgement"
             ),
             Refusal::Unreachable { path, source } if *path == *repository => {
                 format!("repository {repository:?} cannot be reached: {source}")

@@ -1,17 +1,19 @@
 //! Telling the deployer, and whoever asks here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::super::resident::Resident;
 use super::Run;
 use crate::format::{Ack, AckError, Index};
+use crate::window::Slot;
 
 impl Run {
     /// Says what runs and what does not; acknowledges it at once where that has changed.
     pub(super) fn report(&mut self, index: &Index) {
         self.rollback.take_if(|release| !index.names(release));
-        let named =
-            |slot: &crate::window::Slot| index.majors.get(&slot.major) == Some(&slot.release);
+        let named = |slot: &Slot| index.majors.get(&slot.major) == Some(&slot.release);
         let refused = self.refused.iter().find(|(slot, _)| named(slot));
         let error = refused.map(|(slot, refused)| {
             AckError::new(Some(slot.release.clone()), refused.code, &refused.message)
@@ -26,6 +28,7 @@ impl Run {
         };
         let draining = self.draining.iter();
         let draining = draining
+            .filter(|(slot, _)| !self.rests(slot))
             .map(|(slot, _)| slot.release.clone())
             .filter(|release| !running.values().any(|runs| runs == release))
             .take(Ack::MAX_RELEASES)
@@ -54,6 +57,16 @@ impl Run {
         {
             self.unread(&refusal);
         }
+    }
+
+    /// Whether what was replaced runs no call any more, and is kept to go back to alone.
+    fn rests(&self, slot: &Slot) -> bool {
+        // A call has its resident, or another one of the same generation.
+        let unused = |resident: &Arc<Resident>| {
+            Arc::strong_count(resident) == 1 && Arc::strong_count(resident.generation()) == 1
+        };
+        let warm = self.warm.get(&slot.major);
+        warm.is_some_and(|warm| warm.slot == *slot && unused(&warm.resident))
     }
 
     /// What keeps majors from being served as the index says, in a line each.
