@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use polywire_contract::{Name, Requirement};
 use polywire_core::{Channel, Error, Head, Health, Kind, Message, Result, Transport};
+use polywire_plugin::fetch::Reader;
 use polywire_plugin::format::{Ack, ReleaseId};
 use polywire_plugin::host::{Deployment, HostConfig, Keeper, PluginHost};
 use polywire_plugin::watch::Watch;
@@ -75,11 +76,15 @@ impl Consumer {
 
     /// One whose time is the test's, and who looks all the time.
     pub(crate) fn clocked(world: &World) -> (Self, ManualBootClock) {
+        Self::clocked_by(world, world.repository().reader())
+    }
+
+    pub(crate) fn clocked_by(world: &World, reader: Reader) -> (Self, ManualBootClock) {
         let clock = ManualBootClock::at(BootTime::after_start(WINDOW));
         let host = PluginHost::new(HostConfig::new(Name::from_static("greeter"))).unwrap();
         let deployment = Deployment {
             plugin: world.repository().plugin.clone(),
-            reader: world.repository().reader(),
+            reader,
             watch: Watch::polling(&world.repository().root(), Duration::from_millis(20)),
             window: WINDOW,
             proof: Proof::Write,
@@ -185,7 +190,7 @@ impl Consumer {
         }
     }
 
-    /// Waits for as many looks, each with a contact, as it takes until nothing of the time before is under way.
+    /// Lets half a window pass and has the repository looked at: what was under way before is done, and so is one contact since.
     pub(crate) async fn looks(&self, world: &World, clock: &ManualBootClock) {
         for _ in 0..2 {
             let before = world.ack(&self.instance).map_or(0, |ack| ack.beat);

@@ -10,6 +10,7 @@ mod support;
 mod absent;
 mod calls;
 mod consumer;
+mod held;
 mod hostile;
 mod majors;
 mod replaced;

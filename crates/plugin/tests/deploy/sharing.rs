@@ -3,11 +3,13 @@
 use std::fs;
 use std::sync::Arc;
 
+use polywire_contract::{Name, Requirement};
 use polywire_core::{Channel, ErrorKind, Health, Kind};
+use polywire_plugin::PluginConfig;
 
-use crate::consumer::{Consumer, call, config, message};
+use crate::consumer::{Consumer, call, config, message, until};
 use crate::support::names;
-use crate::world::World;
+use crate::world::{Build, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn channels_of_one_transport_share_what_is_loaded() {
@@ -55,6 +57,30 @@ async fn transports_of_one_process_have_a_copy_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn contracts_of_one_plugin_are_kept_and_acknowledged_each_on_its_own() {
+    let world = World::new();
+    let release = world.publish(&Build::new("1.2.0", "1.2.0").and_of("cashier", "1.7.0"));
+    world.deploy(&release);
+    let cashier = Name::from_static("cashier");
+    let consumer = Consumer::with(PluginConfig {
+        plugins: [(cashier.clone(), "greeter".parse().unwrap())].into(),
+        ..config(&world, "host")
+    });
+    consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
+    let mut pays = message(Kind::Operation, "^1", "greet", b"");
+    pays.head.contract = cashier.clone();
+    pays.head.requirement = Some(Requirement::parse_list(cashier, "^1.5").unwrap());
+    let answer = consumer.call(pays).await.unwrap();
+    assert_eq!(answer, ("1.7.0".to_owned(), "\"1.2.0\"".to_owned()));
+    let runs = |instance: &str| {
+        let ack = world.ack(instance);
+        ack.filter(|ack| ack.running.get(&1) == Some(&release))
+    };
+    until("one acknowledgement", || runs("host")).await;
+    until("the other one", || runs("host.cashier")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transport_that_is_closed_takes_its_acknowledgement_back_and_ends_calls() {
     let world = World::new();
     world.release("1.2.0", "1.2.0");
@@ -70,7 +96,7 @@ async fn a_transport_that_is_closed_takes_its_acknowledgement_back_and_ends_call
             .await
     });
     let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    crate::consumer::until("a call under way", waits).await;
+    until("a call under way", waits).await;
     consumer.close().await;
     assert_eq!(world.ack("host"), None);
     let error = under_way.await.unwrap().unwrap_err();

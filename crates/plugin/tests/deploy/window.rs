@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use polywire_core::{Dispatched, ErrorKind, Health, Kind};
 use polywire_plugin::PluginConfig;
+use polywire_plugin::window::Proof;
 
 use crate::consumer::{Consumer, WINDOW, config, message, until};
 use crate::world::{Build, World};
@@ -16,7 +17,6 @@ async fn calls_end_with_the_window_and_are_let_in_again_after_a_contact() {
     world.deploy(&release);
     let (consumer, clock) = Consumer::clocked(&world);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
-    consumer.looks(&world, &clock).await;
     let channel = consumer.channel.clone();
     let under_way = tokio::spawn(async move {
         let waits = message(Kind::Operation, "^1", "wait", b"");
@@ -121,4 +121,29 @@ async fn what_was_replaced_is_not_called_after_the_window_though_its_successor_i
     assert!(tries() <= 5, "{:?}", world.started());
     world.release("1.3.1", "1.3.0");
     consumer.until_greeted("^1.2", "1.3.0", "1.3.1").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_is_only_read_takes_the_word_of_its_publisher() {
+    let world = World::new();
+    world.release("1.2.0", "1.2.0");
+    let consumer = Consumer::with(PluginConfig {
+        proof: Proof::Beacon {
+            skew: Duration::from_secs(5),
+        },
+        ..config(&world, "host")
+    });
+    let error = consumer.greet("^1").await.unwrap_err();
+    let beacon = world.repository().root().join("beacons/greeter.json");
+    assert_eq!(
+        error.message(),
+        format!(
+            "no plugin serves greeter.greet: {beacon:?} is not there, and proof = \"beacon\" takes it: have the publisher write \
+             it, or this process write its acknowledgement"
+        )
+    );
+    let plugin = &world.repository().plugin;
+    world.publisher().beacon(plugin).unwrap();
+    consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
+    assert_eq!(world.ack("host"), None);
 }

@@ -21,7 +21,7 @@ pub(crate) struct World {
 pub(crate) struct Build {
     version: String,
     /// The contract versions that its manifest states.
-    serves: Vec<String>,
+    serves: Vec<(&'static str, String)>,
     defines: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Build {
     pub(crate) fn new(version: &str, serves: &str) -> Self {
         let build = Self {
             version: version.to_owned(),
-            serves: vec![serves.to_owned()],
+            serves: vec![("greeter", serves.to_owned())],
             defines: Vec::new(),
         };
         build
@@ -41,8 +41,14 @@ impl Build {
 
     /// The same with a second contract version.
     pub(crate) fn and(mut self, serves: &str) -> Self {
-        self.serves.push(serves.to_owned());
+        self.serves.push(("greeter", serves.to_owned()));
         self.text("SEMVER2", serves)
+    }
+
+    /// The same with a second contract.
+    pub(crate) fn and_of(mut self, contract: &'static str, serves: &str) -> Self {
+        self.serves.push((contract, serves.to_owned()));
+        self.text("SEMVER2", serves).text("NAME2", contract)
     }
 
     pub(crate) fn with(mut self, define: &str) -> Self {
@@ -115,7 +121,7 @@ impl World {
         let library = compiled(self.repository.folder.path(), &name, &defines);
         let folder = self.path(&format!("packed-{name}"));
         let mut description = self.repository.description(version, &library, &[]);
-        description.contracts = build.serves.iter().map(|text| served(text)).collect();
+        description.contracts = build.serves.iter().map(served).collect();
         pack(&description, &folder).unwrap();
         self.publisher().publish(&folder).unwrap().release
     }
@@ -176,9 +182,9 @@ impl World {
     }
 }
 
-fn served(version: &str) -> Served {
+fn served((contract, version): &(&'static str, String)) -> Served {
     Served {
-        name: Name::from_static("greeter"),
+        name: Name::from_static(contract),
         version: version.parse().unwrap(),
         digest: digest(),
         status: Status::Current,
