@@ -92,6 +92,7 @@ impl Keeper {
             settings,
             manifests: BTreeMap::new(),
             seq: 0,
+            told: 0,
             warm: BTreeMap::new(),
             draining: Vec::new(),
             refused: BTreeMap::new(),
@@ -156,6 +157,8 @@ struct Run {
     manifests: BTreeMap<ReleaseId, Manifest>,
     /// The index that was followed last.
     seq: u64,
+    /// The index that was acknowledged last.
+    told: u64,
     /// What was replaced and can be gone back to.
     warm: BTreeMap<u64, Warm>,
     /// What was replaced and may still run calls.

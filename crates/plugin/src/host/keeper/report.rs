@@ -52,10 +52,13 @@ impl Run {
         ack.retired = retired;
         ack.error = error;
         ack.rollback_wanted = rollback;
-        if *ack != before
-            && let Err(refusal) = self.make_contact()
-        {
-            self.unread(&refusal);
+        let seen = ack.seq_seen;
+        if *ack == before && seen == self.told {
+            return;
+        }
+        match self.make_contact() {
+            Ok(_) => self.told = seen,
+            Err(refusal) => self.unread(&refusal),
         }
     }
 
