@@ -14,7 +14,7 @@ use polywire_core::{
 
 use crate::channel::{Hosts, PluginChannel};
 use crate::config::PluginConfig;
-use crate::fetch::{Cache, FolderFetcher, Reader, ReaderConfig};
+use crate::fetch::{self, Cache, FolderFetcher, Reader, ReaderConfig};
 use crate::format::{InstanceId, Platform};
 use crate::host::{Deployment, HostConfig, Keeper, PluginHost};
 use crate::trust::SeenStore;
@@ -117,10 +117,15 @@ impl Plugins {
         let wrong = |text: String| Error::new(ErrorKind::Config, text);
         let config = &self.config;
         let plugin = config.plugin_of(contract).map_err(wrong)?;
+        // Whoever may write to it could put another folder in the place of one of ours.
+        if config.state.exists() {
+            fetch::private("state folder", &config.state)
+                .map_err(|error| wrong(format!("[transport.plugin] state: {error}")))?;
+        }
         let cache = Cache::open(&config.state.join("libraries"))
-            .map_err(|refusal| wrong(format!("state: {refusal}")))?;
+            .map_err(|refusal| wrong(format!("[transport.plugin] state: {refusal}")))?;
         let seen = SeenStore::open(&config.state.join("seen"))
-            .map_err(|error| wrong(format!("state: {error}")))?;
+            .map_err(|error| wrong(format!("[transport.plugin] state: {error}")))?;
         let reader = Reader::new(ReaderConfig {
             fetcher: Arc::new(FolderFetcher::new(&config.repository)),
             keys: config.keys.clone(),
@@ -137,13 +142,21 @@ impl Plugins {
             workers: config.workers,
             ..HostConfig::new(contract.clone())
         })?;
+        // Each host acknowledges for itself, also where several contracts have one plugin.
+        let instance = if contract.as_str() == plugin.as_str() {
+            config.instance.clone()
+        } else {
+            format!("{}.{contract}", config.instance)
+                .parse()
+                .map_err(|error| wrong(format!("the acknowledgement of {contract}: {error}")))?
+        };
         let deployment = Deployment {
             plugin,
             reader,
             watch: Watch::new(&config.repository, config.window),
             window: config.window,
             proof: config.proof,
-            instance: config.instance.clone(),
+            instance,
             bake: config.bake,
             settings: config.settings.clone(),
             clock: Arc::new(SystemBootClock),

@@ -46,7 +46,7 @@ impl Cache {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         disk.step("mkdir", folder, || builder.create(folder))?;
-        private(folder)?;
+        private("cache", folder)?;
         let cache = Self {
             folder: folder.to_owned(),
             root: Root::new(folder),
@@ -144,18 +144,18 @@ impl Cache {
     }
 }
 
-/// Whether nobody else may put a library here.
-fn private(folder: &Path) -> Result<(), DiskError> {
+/// Whether nobody else may put anything into a folder.
+pub(crate) fn private(what: &str, folder: &Path) -> Result<(), DiskError> {
     let failed = |error| DiskError::new("stat", folder, error);
     let metadata = fs::metadata(folder).map_err(failed)?;
     let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
     let mode = metadata.permissions().mode() & 0o777;
     let why = if owner != own {
         format!(
-            "the cache belongs to user {owner}, and this process is user {own}: name a folder of its own"
+            "the {what} belongs to user {owner}, and this process is user {own}: name a folder of its own"
         )
     } else if mode & 0o022 != 0 {
-        format!("the cache has mode {mode:o}, so that others may write to it: make it 700")
+        format!("the {what} has mode {mode:o}, so that others may write to it: make it 700")
     } else {
         return Ok(());
     };

@@ -12,6 +12,7 @@ mod reader;
 
 pub(crate) use artifact::check;
 pub use cache::Cache;
+pub(crate) use cache::private;
 pub use fetcher::{Fetcher, ManifestFiles, Source};
 pub use folder::FolderFetcher;
 pub use reader::{Reader, ReaderConfig};

@@ -1,10 +1,13 @@
 //! One plugin in this process: which release serves each major, the queues of its commands and events, and what keeps it
 //! current.
 
+mod demand;
 mod keeper;
+mod look;
 mod resident;
 mod roster;
 mod switch;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,20 +18,21 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::stream;
 use parking_lot::Mutex;
-use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
+use polywire_contract::{Name, Offer, Offered};
 use polywire_core::{
-    Bounds, Deliveries, Dispatched, Error, ErrorKind, Exchange, Head, Health, Kind, Letters,
-    Message, Overflow, Receipt, Reply, Result, Subscription, Workers,
+    Bounds, Deliveries, Error, ErrorKind, Exchange, Head, Health, Kind, Letters, Message, Overflow,
+    Receipt, Reply, Result, Subscription, Workers,
 };
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use keeper::{Deployment, Keeper};
 
 use crate::native::{Generation, Limits, Loader};
+use demand::{State, Wanted};
 use resident::Resident;
-use roster::{Place, Roster, Route};
+use roster::{Place, Roster};
 use switch::{HostServices, Runner, Switch, unrequired};
 
 /// What a [`PluginHost`] is made of.
@@ -89,29 +93,8 @@ struct Parts {
     instance: Option<String>,
 }
 
-/// What consumers have asked for: a major that nobody asks for is not loaded.
-#[derive(Default)]
-struct Wanted {
-    by_major: BTreeMap<u64, Vec<(Requirement, Name)>>,
-    /// Tells whoever loads.
-    hint: Option<Box<dyn Fn() + Send + Sync>>,
-}
-
-/// What a call that finds nobody is told.
-#[derive(Default)]
-struct State {
-    /// Whether somebody is looking for releases and has not looked yet.
-    looking: bool,
-    /// What keeps what is deployed from being served.
-    trouble: Option<String>,
-    /// Where releases come from.
-    source: Option<String>,
-}
-
-/// How many requirements of one major are remembered, so that a release that no longer meets them is refused.
-const MAX_WANTED: usize = 64;
-/// How long a call without a deadline waits for its release to be loaded.
-const LOADING: Duration = Duration::from_secs(30);
+/// How long a plugin may take to say whether somebody may subscribe.
+const ADMISSION: Duration = Duration::from_secs(30);
 
 impl PluginHost {
     /// A host in which nothing is installed yet, made inside the runtime that its commands run on.
@@ -246,7 +229,7 @@ impl PluginHost {
             .loaded(requirement, &head.interaction, head.deadline)
             .await?;
         let Some(place) = &route.place else {
-            return Err(self.nobody(&head.interaction));
+            return Err(self.nobody(Some(route.major()), Some(&head.interaction)));
         };
         let (outcome, body) = place.call(&head, body).await?;
         Ok(Reply {
@@ -254,88 +237,6 @@ impl PluginHost {
             outcome,
             body,
         })
-    }
-
-    /// Where an interaction goes, once what serves it is loaded.
-    async fn loaded(
-        &self,
-        requirement: &Requirement,
-        interaction: &Name,
-        deadline: Option<Instant>,
-    ) -> Result<Arc<Route>> {
-        let route = self.switch.roster.load().route(requirement, interaction);
-        if let Ok(route) = &route
-            && route.place.is_some()
-        {
-            return Ok(route.clone());
-        }
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + LOADING);
-        let mut changed = self.switch.changed.subscribe();
-        loop {
-            changed.borrow_and_update();
-            match self.look(requirement, interaction)? {
-                Look::Found(route) => return Ok(route),
-                Look::Nobody => return Err(self.nobody(interaction)),
-                Look::Wait => {}
-            }
-            if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
-                return Err(self.nobody(interaction));
-            }
-        }
-    }
-
-    fn look(&self, requirement: &Requirement, interaction: &Name) -> Result<Look> {
-        let roster = self.switch.roster.load();
-        let (looking, troubled) = {
-            let state = self.state.lock();
-            (state.looking, state.trouble.is_some())
-        };
-        if roster.offer().versions().is_empty() {
-            return Ok(if looking { Look::Wait } else { Look::Nobody });
-        }
-        let route = roster.route(requirement, interaction)?;
-        if route.place.is_some() {
-            return Ok(Look::Found(route));
-        }
-        let news = self.want(&route, requirement, interaction);
-        Ok(if troubled && !news {
-            Look::Nobody
-        } else {
-            Look::Wait
-        })
-    }
-
-    /// Notes what is wanted. Whether nobody wanted that major before.
-    fn want(&self, route: &Route, requirement: &Requirement, interaction: &Name) -> bool {
-        let mut wanted = self.wanted.lock();
-        let known = wanted.by_major.entry(route.major()).or_default();
-        let news = known.is_empty();
-        let same = |(other, used): &(Requirement, Name)| {
-            used == interaction && other.list_text() == requirement.list_text()
-        };
-        if known.len() < MAX_WANTED && !known.iter().any(same) {
-            known.push((requirement.clone(), interaction.clone()));
-        }
-        if news && let Some(hint) = &wanted.hint {
-            hint();
-        }
-        news
-    }
-
-    fn nobody(&self, interaction: &Name) -> Error {
-        let state = self.state.lock();
-        let contract = &self.config.contract;
-        let source = state.source.as_deref().map_or_else(
-            || "this host".to_owned(),
-            |source| format!("repository {source:?}"),
-        );
-        let text = match &state.trouble {
-            Some(trouble) => format!("no plugin serves {contract}.{interaction}: {trouble}"),
-            None => format!(
-                "no plugin serves {contract}.{interaction}: {source} has no release of it deployed"
-            ),
-        };
-        Error::new(ErrorKind::Unavailable, text).dispatched_as(Dispatched::No)
     }
 
     /// Takes a command. One that comes before anything is deployed waits for it.
@@ -347,12 +248,11 @@ impl PluginHost {
         let command = &message.head.interaction;
         let roster = self.switch.roster.load_full();
         let stamp = if roster.offer().versions().is_empty() {
+            self.want_later(requirement, command);
             None
         } else {
             let route = roster.route(requirement, command)?;
-            if route.place.is_none() {
-                self.want(&route, requirement, command);
-            }
+            self.want(&route, requirement, command);
             Some(route.stamp.clone())
         };
         let receipt = self.switch.exchange.send(message, None).await?;
@@ -373,13 +273,13 @@ impl PluginHost {
             event, requirement, ..
         } = subscription;
         let roster = self.switch.roster.load_full();
-        if !roster.offer().versions().is_empty() {
+        if roster.offer().versions().is_empty() {
+            self.want_later(requirement, event);
+        } else {
             let route = roster.route(requirement, event)?;
-            match &route.place {
-                Some(place) => admitted(place, subscription).await?,
-                None => {
-                    self.want(&route, requirement, event);
-                }
+            self.want(&route, requirement, event);
+            if let Some(place) = &route.place {
+                admitted(place, subscription).await?;
             }
         }
         let member = self.switch.exchange.join(subscription, None)?;
@@ -399,32 +299,11 @@ impl PluginHost {
         )))
     }
 
-    /// What is offered, once it is known.
-    ///
-    /// # Errors
-    /// `Unavailable` when nothing is.
-    pub async fn discover(&self) -> Result<Offer> {
-        let deadline = Instant::now() + LOADING;
-        let mut changed = self.switch.changed.subscribe();
-        loop {
-            changed.borrow_and_update();
-            let offer = self.offer();
-            if !offer.versions().is_empty() {
-                return Ok(Offer::clone(&offer));
-            }
-            if !self.state.lock().looking
-                || !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(())))
-            {
-                return Err(self.nobody(&self.config.contract));
-            }
-        }
-    }
-
     /// Whether what is wanted is served.
     #[must_use]
     pub fn health(&self) -> Health {
-        if let Some(trouble) = &self.state.lock().trouble {
-            return Health::Degraded(trouble.clone());
+        if let Some(trouble) = self.state.lock().trouble(None) {
+            return Health::Degraded(trouble.to_owned());
         }
         let roster = self.switch.roster.load();
         for (major, resident) in roster.residents() {
@@ -461,22 +340,6 @@ impl PluginHost {
         self.stopped.cancel();
         self.clear();
     }
-
-    /// Whether a release that offers this meets what consumers of a major have asked for and are served now.
-    fn still_met(&self, major: u64, offer: &Offer) -> std::result::Result<(), String> {
-        let current = self.offer();
-        let wanted = self.wanted.lock();
-        for (requirement, interaction) in wanted.by_major.get(&major).into_iter().flatten() {
-            let needed = requirement.clone().using(interaction.clone());
-            if negotiate(&needed, &current).is_err() {
-                continue;
-            }
-            if let Err(why) = negotiate(&needed, offer) {
-                return Err(why.to_string());
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Asks a plugin whether somebody may subscribe. One that knows nothing of such questions admits everybody.
@@ -489,7 +352,7 @@ async fn admitted(place: &Place, subscription: &Subscription) -> Result<()> {
     } = subscription;
     let mut head = Head::new(Kind::Event, contract.clone(), event.clone());
     head.token.clone_from(token);
-    head.deadline = Some(Instant::now() + LOADING);
+    head.deadline = Some(Instant::now() + ADMISSION);
     match place.call(&head, Bytes::new()).await {
         Err(error)
             if matches!(
@@ -501,12 +364,6 @@ async fn admitted(place: &Place, subscription: &Subscription) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-enum Look {
-    Found(Arc<Route>),
-    Wait,
-    Nobody,
 }
 
 impl fmt::Debug for PluginHost {

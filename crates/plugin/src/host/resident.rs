@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::roster::Place;
+use super::waiting;
 use crate::format::ReleaseId;
 use crate::native::{Cancel, Generation, Request};
 use crate::window::Gate;
@@ -32,7 +33,7 @@ pub(super) struct Resident {
     workers: usize,
     /// Ends the calls that are under way, for those who wait for them.
     cut: CancellationToken,
-    stuck: AtomicUsize,
+    stuck: Arc<AtomicUsize>,
     calls: AtomicU64,
     faults: AtomicU64,
 }
@@ -91,7 +92,7 @@ impl Resident {
             places: Arc::new(Semaphore::new(workers)),
             workers,
             cut: CancellationToken::new(),
-            stuck: AtomicUsize::new(0),
+            stuck: Arc::default(),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         }
@@ -231,15 +232,11 @@ impl Place {
             return Err(Error::new(ErrorKind::Overloaded, text).dispatched_as(Dispatched::No));
         };
         let timeout = self.time_left(head)?;
-        let call = Arc::new(Call::default());
-        let waiting = Waiting {
-            call: call.clone(),
-            resident: self.resident.clone(),
-        };
+        let (waiting, running) = waiting::begin(&self.resident.stuck);
         let own = self.clone();
         let work = blocking::unblock(move || {
-            let answer = own.run(timeout, &headers, &body, Some(&call.cancel));
-            call.end(&own.resident);
+            let answer = own.run(timeout, &headers, &body, Some(running.cancel()));
+            drop(running);
             drop(place);
             answer
         });
@@ -271,56 +268,6 @@ fn late(head: &Head, when: &str, dispatched: Dispatched) -> Error {
         head.contract, head.interaction
     );
     Error::new(ErrorKind::DeadlineExceeded, text).dispatched_as(dispatched)
-}
-
-/// A call that runs on another thread.
-#[derive(Default)]
-struct Call {
-    cancel: Cancel,
-    state: AtomicUsize,
-}
-
-const RUNNING: usize = 0;
-const ABANDONED: usize = 1;
-const ENDED: usize = 2;
-
-impl Call {
-    /// The plugin has returned.
-    fn end(&self, resident: &Resident) {
-        if self.state.swap(ENDED, Ordering::AcqRel) == ABANDONED {
-            resident.stuck.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Who waits for a call. Dropping it gives the call up.
-struct Waiting {
-    call: Arc<Call>,
-    resident: Arc<Resident>,
-}
-
-impl Waiting {
-    fn done(self) {
-        self.call.state.store(ENDED, Ordering::Release);
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        // Counted before it is said, so that the count is never below zero.
-        self.resident.stuck.fetch_add(1, Ordering::Relaxed);
-        let given_up = self.call.state.compare_exchange(
-            RUNNING,
-            ABANDONED,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if given_up.is_ok() {
-            self.call.cancel.cancel();
-        } else {
-            self.resident.stuck.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl fmt::Debug for Resident {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
 use polywire_core::{Error, ErrorKind, Result, Stamp};
@@ -13,6 +14,8 @@ use super::resident::Resident;
 /// What is offered and who serves it. It never changes: a deployment makes another one.
 pub(super) struct Roster {
     offer: Arc<Offer>,
+    /// What is loaded of it.
+    loaded: Offer,
     residents: BTreeMap<u64, Arc<Resident>>,
     decisions: Cache<(usize, Name), Arc<Route>>,
 }
@@ -25,6 +28,7 @@ pub(super) struct Route {
     pub(super) place: Option<Place>,
     /// Keeps the requirement alive, so that its address, the cache's key, stays its own.
     requirement: Requirement,
+    noted: AtomicBool,
 }
 
 /// A method of a release that is loaded, by the places in its descriptor.
@@ -51,15 +55,20 @@ impl Roster {
             .iter()
             .filter(|(major, _)| !residents.contains_key(major))
             .flat_map(|(_, offered)| offered);
-        let versions = loaded.chain(others).cloned().collect();
+        let loaded: Vec<Offered> = loaded.cloned().collect();
+        let versions = loaded.iter().chain(others).cloned().collect();
         // Each part was valid, and each major stands in one of them.
-        let mut offer = Offer::new(contract.clone(), versions)
-            .unwrap_or_else(|_| Offer::none(contract.clone()));
-        if let Some(instance) = instance {
-            offer = offer.with_instance(instance);
-        }
+        let offer = |versions| {
+            let offer = Offer::new(contract.clone(), versions)
+                .unwrap_or_else(|_| Offer::none(contract.clone()));
+            match instance {
+                Some(instance) => offer.with_instance(instance),
+                None => offer,
+            }
+        };
         Self {
-            offer: Arc::new(offer),
+            offer: Arc::new(offer(versions)),
+            loaded: offer(loaded),
             residents,
             decisions: Cache::new(DECISIONS),
         }
@@ -86,7 +95,23 @@ impl Roster {
         if let Some(route) = self.decisions.get(&key) {
             return Ok(route);
         }
-        let agreement = negotiate(&requirement.clone().using(interaction.clone()), &self.offer)?;
+        let route = Arc::new(self.decide(requirement, interaction, &self.offer)?);
+        self.decisions.insert(key, route.clone());
+        Ok(route)
+    }
+
+    /// Negotiates with what is loaded alone; `None` when nothing of that fits.
+    pub(super) fn route_to_loaded(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+    ) -> Option<Arc<Route>> {
+        let route = self.decide(requirement, interaction, &self.loaded).ok()?;
+        route.place.is_some().then(|| Arc::new(route))
+    }
+
+    fn decide(&self, requirement: &Requirement, of: &Name, offer: &Offer) -> Result<Route> {
+        let agreement = negotiate(&requirement.clone().using(of.clone()), offer)?;
         let Some(spoken) = self.offer.find(&agreement.version) else {
             let text = format!("agreed on {} which is not offered", agreement.version);
             return Err(Error::new(ErrorKind::Internal, text));
@@ -94,14 +119,13 @@ impl Roster {
         let place = self
             .residents
             .get(&agreement.version.major)
-            .and_then(|resident| resident.place(&agreement.version, interaction));
-        let route = Arc::new(Route {
+            .and_then(|resident| resident.place(&agreement.version, of));
+        Ok(Route {
             stamp: Arc::new(Stamp::of(spoken, &self.offer)),
             place,
             requirement: requirement.clone(),
-        });
-        self.decisions.insert(key, route.clone());
-        Ok(route)
+            noted: AtomicBool::new(false),
+        })
     }
 }
 
@@ -109,6 +133,11 @@ impl Route {
     /// The major whose release serves it.
     pub(super) fn major(&self) -> u64 {
         self.stamp.version.major
+    }
+
+    /// Whether it was not noted before that somebody wants this.
+    pub(super) fn note(&self) -> bool {
+        !self.noted.load(Ordering::Relaxed) && !self.noted.swap(true, Ordering::Relaxed)
     }
 }
 

@@ -13,7 +13,6 @@ impl Run {
     /// Looks at the releases that have replaced another a while ago.
     pub(super) fn look_back(&mut self) {
         let now = self.clock.now();
-        self.warm.retain(|_, warm| now < warm.until);
         let worse: Vec<(u64, String)> = {
             let parts = self.host.parts.lock();
             let bakes = self.warm.keys().filter_map(|major| {
@@ -25,6 +24,8 @@ impl Run {
         for (major, why) in worse {
             self.go_back(major, &why);
         }
+        // After the look, so that one that failed since the last one is not let off.
+        self.warm.retain(|_, warm| now < warm.until);
     }
 
     /// One step back, and never to what must not run.
@@ -35,6 +36,7 @@ impl Run {
         if warm.resident.check().is_err() {
             return;
         }
+        self.serves(&warm.resident);
         let bad = {
             let mut parts = self.host.parts.lock();
             let bad = parts.residents.insert(major, warm.resident);
@@ -47,11 +49,10 @@ impl Run {
         };
         tracing::error!(plugin = %self.plugin, %release, why, back_to = %warm.slot.release, "went back to the release before");
         let slot = Slot { major, release };
-        self.draining
-            .push((slot.clone(), std::sync::Arc::downgrade(bad.generation())));
+        self.finishes(slot.clone(), &bad);
         let text = format!(
-            "release {}: {why}; {} serves again until the deployment window ends: roll back, or deploy a better one",
-            slot.release, warm.slot.release
+            "{why}; release {} serves again until the deployment window ends: roll back, or deploy a better one",
+            warm.slot.release.version()
         );
         self.rollback = Some(slot.release.clone());
         self.refuse(slot, "rolled-back", text, false);

@@ -12,6 +12,8 @@ use crate::window::Slot;
 
 /// How many replaced releases of one major may still run calls before a further one waits.
 const MAX_DRAINING: usize = 2;
+/// How often the pause between two attempts to load one release doubles.
+const MAX_DOUBLED: u32 = 10;
 
 impl Run {
     pub(super) fn follow(&mut self, index: &Index) {
@@ -23,6 +25,7 @@ impl Run {
         self.sweep();
         self.revoke(index);
         self.learn(index);
+        self.host.want_now();
         for (major, release) in &index.majors {
             let slot = Slot {
                 major: *major,
@@ -35,42 +38,92 @@ impl Run {
 
     /// Forgets what has ended since.
     fn sweep(&mut self) {
-        let (window, parts) = (&self.window, self.host.parts.lock());
+        let mut gone = Vec::new();
         self.draining.retain(|(slot, generation)| {
             let there = generation.strong_count() > 0;
-            let current = parts.residents.get(&slot.major);
-            let again = current.is_some_and(|now| now.release() == Some(&slot.release));
-            if !there && !again {
-                window.lock().retire(slot);
+            if !there {
+                gone.push(slot.clone());
             }
             there
         });
+        for slot in gone {
+            // The same release may serve again, by another generation.
+            let serves = self.current(slot.major);
+            let serves = serves.is_some_and(|now| now.release() == Some(&slot.release));
+            if !serves && !self.draining.iter().any(|(other, _)| *other == slot) {
+                self.window.lock().retire(&slot);
+            }
+        }
+    }
+
+    fn current(&self, major: u64) -> Option<Arc<super::Resident>> {
+        self.host.parts.lock().residents.get(&major).cloned()
     }
 
     /// Stops what must not run any more, whatever it is doing.
     fn revoke(&mut self, index: &Index) {
         self.warm
             .retain(|_, warm| !index.revoked.contains(&warm.slot.release));
-        let mut parts = self.host.parts.lock();
-        let before = parts.residents.len();
-        parts.residents.retain(|major, resident| {
-            let revoked = resident
-                .release()
-                .filter(|release| index.revoked.contains(release));
-            if let Some(release) = revoked {
-                tracing::error!(plugin = %self.plugin, %release, "the release was revoked and is stopped");
-                let slot = Slot {
-                    major: *major,
-                    release: release.clone(),
-                };
-                self.draining
-                    .push((slot, Arc::downgrade(resident.generation())));
+        self.revoked
+            .retain(|major, _| !index.majors.contains_key(major));
+        let stopped: Vec<_> = {
+            let mut parts = self.host.parts.lock();
+            let revoked = |resident: &super::Resident| {
+                let release = resident.release();
+                release.is_some_and(|release| index.revoked.contains(release))
+            };
+            let stopped: Vec<_> = parts
+                .residents
+                .extract_if(.., |_, resident| revoked(resident))
+                .collect();
+            if stopped.is_empty() {
+                return;
             }
-            revoked.is_none()
-        });
-        if parts.residents.len() != before {
+            // Callers wait for what is named instead.
+            let mut wanted = self.host.wanted.lock();
+            let majors = stopped.iter().map(|(major, _)| *major);
+            for major in majors.filter(|major| index.majors.contains_key(major)) {
+                wanted.pending.insert(major);
+                self.asked.insert(major);
+            }
+            drop(wanted);
             self.host.turn(&parts);
+            stopped
+        };
+        for (major, resident) in stopped {
+            let Some(release) = resident.release().cloned() else {
+                continue;
+            };
+            tracing::error!(plugin = %self.plugin, %release, "the release was revoked and is stopped");
+            if !index.majors.contains_key(&major) {
+                self.revoked.insert(major, release.clone());
+            }
+            self.finishes(Slot { major, release }, &resident);
         }
+    }
+
+    /// Notes what may still run calls.
+    pub(super) fn finishes(&mut self, slot: Slot, resident: &super::Resident) {
+        let generation = resident.generation();
+        let elsewhere = self
+            .host
+            .parts
+            .lock()
+            .residents
+            .values()
+            .any(|other| Arc::ptr_eq(other.generation(), generation));
+        let generation = Arc::downgrade(generation);
+        let mut draining = self.draining.iter();
+        if !elsewhere && !draining.any(|(_, known)| known.ptr_eq(&generation)) {
+            self.draining.push((slot, generation));
+        }
+    }
+
+    /// What serves is not what was replaced, or not any more.
+    pub(super) fn serves(&mut self, resident: &super::Resident) {
+        let generation = Arc::downgrade(resident.generation());
+        self.draining
+            .retain(|(_, known)| !known.ptr_eq(&generation));
     }
 
     /// Reads the manifests of what is named, before anything is loaded, and offers what they offer.
@@ -127,15 +180,9 @@ impl Run {
 
     /// Has a release serve a major, if somebody wants that.
     fn serve(&mut self, slot: &Slot) {
-        let wanted = self
-            .host
-            .wanted
-            .lock()
-            .by_major
-            .get(&slot.major)
-            .is_some_and(|wanted| !wanted.is_empty());
-        let current = self.host.parts.lock().residents.get(&slot.major).cloned();
-        let serves = current
+        let wanted = !self.host.wanted.lock().of(slot.major).is_empty();
+        let serves = self
+            .current(slot.major)
             .as_ref()
             .is_some_and(|resident| resident.release() == Some(&slot.release));
         if !wanted || serves {
@@ -163,8 +210,7 @@ impl Run {
                 self.swap(slot, Arc::new(resident));
             }
             Err(failed) => {
-                let text = format!("release {}: {}", slot.release, failed.message);
-                self.refuse(slot.clone(), failed.code, text, failed.again);
+                self.refuse(slot.clone(), failed.code, failed.message, failed.again);
             }
         }
     }
@@ -172,6 +218,9 @@ impl Run {
     /// Sends what comes from now on to a release, and keeps the one before.
     fn swap(&mut self, slot: &Slot, resident: Arc<super::Resident>) {
         tracing::info!(plugin = %self.plugin, release = %slot.release, major = slot.major, "the release serves");
+        self.serves(&resident);
+        // What was left before is tried again.
+        self.rollback.take_if(|left| *left == slot.release);
         let old = {
             let mut parts = self.host.parts.lock();
             let old = parts.residents.insert(slot.major, resident);
@@ -188,8 +237,7 @@ impl Run {
             return;
         };
         let slot = Slot { major, release };
-        self.draining
-            .push((slot.clone(), Arc::downgrade(old.generation())));
+        self.finishes(slot.clone(), &old);
         let warm = Warm {
             slot,
             resident: old,
@@ -200,9 +248,18 @@ impl Run {
 
     pub(super) fn refuse(&mut self, slot: Slot, code: &'static str, message: String, again: bool) {
         let pause = self.window.lock().length() / 4;
+        let before = self.refused.get(&slot);
+        let tries = before.map_or(0, |before| before.tries.saturating_add(1));
+        // One that fails to start leaves what cannot be unloaded of it, so that it is not tried for ever at this pace.
+        let pause = if code == "load" {
+            pause.saturating_mul(1 << tries.min(MAX_DOUBLED))
+        } else {
+            pause
+        };
         let refused = Refused {
             code,
             message,
+            tries,
             again: again.then(|| self.clock.now().plus(pause)),
             seq: self.seq,
         };

@@ -35,14 +35,22 @@ impl From<Refusal> for Failed {
 
 impl From<LoadError> for Failed {
     fn from(error: LoadError) -> Self {
+        // What failed to start may start another time: a thing that it needs was not there.
+        let again = matches!(
+            error,
+            LoadError::TooMany { .. }
+                | LoadError::Refused { .. }
+                | LoadError::File { .. }
+                | LoadError::Open { .. }
+        );
+        let (code, message) = match error {
+            LoadError::Unexpected { reason, .. } => ("contradiction", reason),
+            other => ("load", other.to_string()),
+        };
         Self {
-            code: "load",
-            message: error.to_string(),
-            // What failed to start may start another time: a thing that it needs was not there.
-            again: matches!(
-                error,
-                LoadError::TooMany { .. } | LoadError::Refused { .. } | LoadError::File { .. }
-            ),
+            code,
+            message,
+            again,
         }
     }
 }
@@ -59,15 +67,14 @@ impl Run {
             .unwrap_or_else(|_| Offer::none(self.host.contract().clone()));
         self.host
             .still_met(slot.major, &offer)
-            .map_err(|message| Failed {
+            .map_err(|why| Failed {
                 code: "no-match",
-                message,
+                message: format!("consumers that are served need more: {why}"),
                 again: false,
             })?;
-        let generation = match self.warm.get(&slot.major) {
-            // What was replaced a moment ago is still here.
-            Some(warm) if warm.slot == *slot => warm.resident.generation().clone(),
-            _ => self.load(manifest)?,
+        let generation = match self.there(slot) {
+            Some(generation) => generation,
+            None => self.load(manifest)?,
         };
         let gate = self.window.lock().open(slot);
         let deployed = Deployed {
@@ -77,6 +84,17 @@ impl Run {
         Ok(self
             .host
             .resident(&generation, Some(deployed), offered.to_vec()))
+    }
+
+    /// A release that is here already: it was replaced a moment ago, or serves another major.
+    fn there(&self, slot: &Slot) -> Option<Arc<Generation>> {
+        let is = |resident: &&Arc<Resident>| resident.release() == Some(&slot.release);
+        let warm = self.warm.get(&slot.major).map(|warm| &warm.resident);
+        let generation = |resident: &Arc<Resident>| resident.generation().clone();
+        warm.filter(is).map(generation).or_else(|| {
+            let parts = self.host.parts.lock();
+            parts.residents.values().find(is).map(generation)
+        })
     }
 
     fn load(&self, manifest: &Manifest) -> Result<Arc<Generation>, Failed> {
@@ -167,15 +185,17 @@ fn expected(manifest: &Manifest, found: &Descriptor) -> Result<(), String> {
             text(&known.name, known.version.version(), digest)
         })
         .collect();
+    let mut contracts = found.contracts.iter();
+    let stating = contracts.any(|known| known.fingerprint.is_some());
     let mut stated: Vec<String> = wanted
         .contracts
         .iter()
         .map(|served| {
-            // A library need not state a digest; one that it states is the same.
+            // A library need not state digests; one that it states is the same.
             let known = found.contracts.iter().find(|known| {
                 known.name == served.name.as_str() && *known.version.version() == served.version
             });
-            let states = known.is_none_or(|known| known.fingerprint.is_some());
+            let states = known.map_or(stating, |known| known.fingerprint.is_some());
             text(
                 &served.name,
                 &served.version,

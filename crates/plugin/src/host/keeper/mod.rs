@@ -5,7 +5,7 @@ mod follow;
 mod load;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -19,7 +19,9 @@ use super::PluginHost;
 use super::resident::Resident;
 use crate::fetch::Reader;
 use crate::format::{Index, InstanceId, Manifest, PluginName, ReleaseId};
+use crate::layout::below;
 use crate::native::Generation;
+use crate::refusal::Refusal;
 use crate::watch::{Stopper, Wake, Watch};
 use crate::window::{BootClock, BootTime, Contact, Proof, Slot, Window};
 
@@ -77,8 +79,7 @@ impl Keeper {
             state.looking = true;
             state.source = Some(source);
         }
-        let hint = stopper.clone();
-        host.wanted.lock().hint = Some(Box::new(move || hint.hint()));
+        host.wanted.lock().hint = Some(stopper.clone());
         let run = Run {
             contact: Contact::new(reader.clone(), plugin.clone(), instance, proof),
             host,
@@ -91,9 +92,12 @@ impl Keeper {
             settings,
             manifests: BTreeMap::new(),
             seq: 0,
+            told: 0,
             warm: BTreeMap::new(),
             draining: Vec::new(),
             refused: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            asked: BTreeSet::new(),
             rollback: None,
         };
         let thread = thread::Builder::new()
@@ -153,12 +157,18 @@ struct Run {
     manifests: BTreeMap<ReleaseId, Manifest>,
     /// The index that was followed last.
     seq: u64,
+    /// The index that was acknowledged last.
+    told: u64,
     /// What was replaced and can be gone back to.
     warm: BTreeMap<u64, Warm>,
     /// What was replaced and may still run calls.
     draining: Vec<(Slot, Weak<Generation>)>,
     /// What is not tried again for now.
     refused: BTreeMap<Slot, Refused>,
+    /// What was stopped, while nothing else is named in its place.
+    revoked: BTreeMap<u64, ReleaseId>,
+    /// Whose callers wait for the end of this look.
+    asked: BTreeSet<u64>,
     /// What was left of our own accord.
     rollback: Option<ReleaseId>,
 }
@@ -173,7 +183,10 @@ struct Warm {
 /// A release that is not served, and why.
 struct Refused {
     code: &'static str,
+    /// What happened, without the name of the release.
     message: String,
+    /// How often it was tried.
+    tries: u32,
     /// When it is tried again; never while the index stays the same, without.
     again: Option<BootTime>,
     /// The index that named it.
@@ -195,58 +208,92 @@ impl Run {
 
     /// One look, which may be one too many at no harm.
     fn round(&mut self) {
-        if let Some(index) = self.look() {
-            self.follow(&index);
-        }
+        self.asked.clone_from(&self.host.wanted.lock().pending);
+        // First, so that the deployer is told in the same look.
         self.look_back();
-        for slot in self.window.lock().expire() {
+        match self.look() {
+            Ok(index) => self.follow(&index),
+            Err(refusal) => self.unread(&refusal),
+        }
+        self.answer();
+        let expired = self.window.lock().expire();
+        for slot in expired {
             tracing::error!(plugin = %self.plugin, release = %slot.release, major = slot.major, "the deployment window has passed: calls are refused until the repository is reached again");
         }
     }
 
     /// The index as it is: by a contact when one is due, or else by a mere look.
-    fn look(&mut self) -> Option<Index> {
+    fn look(&mut self) -> Result<Index, Refusal> {
         let due = {
             let window = self.window.lock();
             window.next_contact(rand::random::<f64>()) <= self.clock.now()
         };
-        let read = if due {
-            self.contact.make(&self.window)
-        } else {
-            match self.reader.index(&self.plugin) {
-                // A change is acknowledged at once.
-                Ok(index) if index.seq != self.seq => self.contact.make(&self.window),
-                read => read,
+        if !due {
+            let index = self.reader.index(&self.plugin)?;
+            if index.seq == self.seq {
+                return Ok(index);
             }
-        };
-        match read {
-            Ok(index) => {
-                if due {
-                    // A gate that was closed may be open again.
-                    self.host.switch.exchange.look_again();
-                }
-                Some(index)
-            }
-            Err(refusal) => {
-                self.trouble(Some(refusal.to_string()));
-                None
-            }
+            // A change is acknowledged at once.
         }
+        self.make_contact()
+    }
+
+    fn make_contact(&mut self) -> Result<Index, Refusal> {
+        let index = self.contact.make(&self.window)?;
+        // A gate that was closed may be open again.
+        self.host.switch.exchange.look_again();
+        Ok(index)
+    }
+
+    /// Lets those go on who waited for this look, whatever it has brought.
+    fn answer(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
+        self.host
+            .wanted
+            .lock()
+            .pending
+            .retain(|major| !self.asked.contains(major));
+        self.host.switch.tell();
+    }
+
+    /// Says what keeps the repository from being read.
+    fn unread(&self, refusal: &Refusal) {
+        let repository = self.reader.fetcher().describe();
+        let text = match refusal {
+            Refusal::Missing { path } if path.ends_with(below::index(&self.plugin)) => format!(
+                "repository {repository:?} has no release of plugin {} deployed: {path:?} is not there",
+                self.plugin
+            ),
+            Refusal::Missing { path } if path.ends_with(below::beacon(&self.plugin)) => format!(
+                "{path:?} is not there, and proof = \"beacon\" takes it: have the publisher write it, or this process write its \
+                 acknowledgement"
+            ),
+            Refusal::Unreachable { path, source } if *path == *repository => {
+                format!("repository {repository:?} cannot be reached: {source}")
+            }
+            other => other.to_string(),
+        };
+        self.trouble(Some(text), None);
     }
 
     /// Says what keeps what is deployed from being served, or that nothing does.
-    fn trouble(&self, trouble: Option<String>) {
-        let changed = {
+    fn trouble(&self, unread: Option<String>, unserved: Option<BTreeMap<u64, String>>) {
+        let (changed, tell) = {
             let mut state = self.host.state.lock();
-            let changed = state.looking || state.trouble != trouble;
-            if let Some(trouble) = trouble.as_ref().filter(|_| changed) {
-                tracing::warn!(plugin = %self.plugin, %trouble, "what is deployed is not served");
-            }
-            state.looking = false;
-            state.trouble = trouble;
-            changed
+            let unserved = unserved.unwrap_or_else(|| state.unserved.clone());
+            let changed = state.unread != unread || state.unserved != unserved;
+            let looked = std::mem::replace(&mut state.looking, false);
+            state.unread = unread;
+            state.unserved = unserved;
+            let trouble = state.trouble(None).map(str::to_owned);
+            (trouble.filter(|_| changed), changed || looked)
         };
-        if changed {
+        if let Some(trouble) = changed {
+            tracing::warn!(plugin = %self.plugin, %trouble, "what is deployed is not served");
+        }
+        if tell {
             self.host.switch.tell();
         }
     }
