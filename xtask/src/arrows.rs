@@ -76,7 +76,8 @@ fn allowed() -> BTreeMap<&'static str, Vec<&'static str>> {
             FACADE,
             [&[CONTRACT, CORE, MACROS, LAYERS], TRANSPORTS].concat(),
         ),
-        ("polywire-cli", vec![FACADE]),
+        // What publishes plugins is for this command alone, and no part of the facade.
+        ("polywire-cli", vec![FACADE, PLUGIN]),
     ]);
     for transport in TRANSPORTS {
         allowed.insert(transport, vec![CONTRACT, CORE]);
