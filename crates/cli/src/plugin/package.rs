@@ -203,6 +203,8 @@ fn copied(library: &Path, folder: &Path) -> Result<PathBuf, String> {
     if size > most {
         return Err(wrong(format!("has {size} bytes: at most {most} are valid")));
     }
+    // By the name that the loader tells in its errors.
+    let folder = fs::canonicalize(folder).map_err(|error| wrong(error.to_string()))?;
     let copy = folder.join(library.file_name().unwrap_or_default());
     fs::copy(library, &copy).map_err(|error| wrong(format!("cannot be copied: {error}")))?;
     Ok(copy)

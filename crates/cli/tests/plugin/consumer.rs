@@ -11,12 +11,12 @@ use polywire_plugin::format::{AckError, Index, Platform, ReleaseId};
 use polywire_plugin::trust::{SeenStore, TrustedKeys};
 use polywire_plugin::window::{Contact, Proof, SystemBootClock, Window};
 
-use crate::world::World;
+use crate::world::{SOON, World};
 
 /// The time between two contacts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A consumer that follows until it is stopped, with a release that it cannot load, where one is named.
+/// A consumer that follows until it is stopped, and has acknowledged what is deployed; it may have a release that it cannot load.
 pub(crate) struct Consumer {
     stop: Option<Sender<bool>>,
     running: Option<JoinHandle<()>>,
@@ -40,6 +40,7 @@ impl Consumer {
         let name = instance.parse().unwrap();
         let contact = Contact::new(reader.clone(), world.plugin(), name, Proof::Write);
         let (stop, stopped) = channel();
+        let (ready, known) = channel();
         let unfit = unfit.cloned();
         let running = thread::spawn(move || {
             let window = Mutex::new(window);
@@ -49,6 +50,7 @@ impl Consumer {
                 follow(&reader, &mut contact, &index, unfit.as_ref());
                 // What runs now is told at once.
                 contact.make(&window).unwrap();
+                let _ = ready.send(());
                 match stopped.recv_timeout(PAUSE) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(true) => return contact.leave().unwrap(),
@@ -56,10 +58,12 @@ impl Consumer {
                 }
             }
         });
-        Self {
+        let consumer = Self {
             stop: Some(stop),
             running: Some(running),
-        }
+        };
+        known.recv_timeout(SOON).unwrap();
+        consumer
     }
 
     /// Ends it in order.

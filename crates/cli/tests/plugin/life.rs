@@ -1,66 +1,8 @@
-//! From built libraries to what serves.
-
-use std::fs;
+//! From a release to what serves.
 
 use serde_json::json;
 
-use crate::world::{World, example, here, short, words};
-
-#[test]
-fn a_library_is_packed_and_published_as_it_describes_itself() {
-    let world = World::new();
-    let library = example();
-    let library = library.to_str().unwrap();
-    let packed = world.json(&format!("pack {library} --to packed"));
-    let release = packed["release"].as_str().unwrap();
-    assert!(release.starts_with(concat!(env!("CARGO_PKG_VERSION"), "+")));
-    assert_eq!(packed["plugin"], env!("CARGO_PKG_NAME"));
-    assert_eq!(packed["platforms"], json!([here()]));
-    assert_eq!(packed["folder"], "packed");
-    let contract = &packed["contracts"][0];
-    assert_eq!(
-        (&contract["name"], &contract["version"]),
-        (&json!("orders"), &json!("1.4.0"))
-    );
-    assert_eq!(contract["interactions"], json!(["count", "shipped"]));
-    assert!(contract["digest"].as_str().unwrap().starts_with("sha256:"));
-
-    // What one machine packed, another one signs; and the same library is the same release.
-    let published = world.write("publish --packed packed --create");
-    assert_eq!(
-        (&published["release"], &published["new"]),
-        (&packed["release"], &json!(true))
-    );
-    let again = world.run(&format!("publish {library} --key publisher.key"));
-    assert_eq!((again.code, again.out), (Some(0), format!("{release}\n")));
-    assert!(
-        again
-            .err
-            .ends_with(" was there already, with the same content\n"),
-        "{}",
-        again.err
-    );
-}
-
-#[test]
-fn libraries_for_several_platforms_are_one_release() {
-    let world = World::new();
-    world.compile("liborders", &["TWO_MAJORS"]);
-    fs::write(
-        world.path().join("foreign.so"),
-        b"built for another machine",
-    )
-    .unwrap();
-    let told = world.write(&format!(
-        "publish --create --library s390x-linux-gnu=foreign.so --library {}=liborders.so",
-        here()
-    ));
-    assert_eq!(told["platforms"], json!(["s390x-linux-gnu", here()]));
-    let versions = told["contracts"].as_array().unwrap().iter();
-    let versions: Vec<_> = versions.map(|contract| &contract["version"]).collect();
-    assert_eq!(versions, ["1.4.0", "2.0.0"]);
-    assert_eq!(world.look("verify")["problems"], json!([]));
-}
+use crate::world::{World, short, words};
 
 #[test]
 fn releases_are_deployed_taken_back_and_revoked() {

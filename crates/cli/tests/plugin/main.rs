@@ -10,6 +10,7 @@
 mod consumer;
 mod documented;
 mod keys;
+mod libraries;
 mod life;
 mod upkeep;
 mod waiting;
