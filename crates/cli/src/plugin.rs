@@ -33,7 +33,7 @@ enum Command {
     /// Makes a release of built libraries, in a folder, and prints which one it is
     ///
     /// Name, version and contracts are those that the library for this machine tells. Packing loads it, which runs its constructors;
-    /// it is neither configured nor called.
+    /// it is not configured, and takes no calls.
     Pack(package::Pack),
     /// Signs a release and puts it into the repository for good, and prints which one it is; nothing runs it before it is deployed
     ///

@@ -13,7 +13,9 @@ use polywire_plugin::native::{
     Contract, Descriptor, Ended, Event, Invocation, Level, Limits, LoadError, Loader, Services,
 };
 
-/// Loads a library, which runs its constructors, and reads its descriptor; it is neither configured nor called, and is closed
+use super::print::plain;
+
+/// Loads a library, which runs its constructors, and asks it what it serves; it is not configured, takes no calls, and is closed
 /// again. `path` is a private copy.
 ///
 /// # Errors
@@ -89,14 +91,20 @@ struct Host {
 fn refused() -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        "this plugin is only described: it is not asked to do anything, and cannot ask for anything",
+        "this plugin is only asked what it serves: it has no channels here, and nobody hears its events",
     )
 }
 
 impl Services for Host {
-    fn log(&self, plugin: &str, level: Level, message: &str) {
+    fn log(&self, plugin: &str, _: Level, message: &str) {
+        // While it tells what it serves, its name is not read yet.
+        let who = if plugin.is_empty() {
+            "the library"
+        } else {
+            plugin
+        };
         // Where nobody reads it, nobody misses it.
-        let _ = writeln!(io::stderr(), "{plugin} {level:?}: {message}");
+        let _ = writeln!(io::stderr(), "{who} logs: {}", plain(message));
     }
 
     fn invoke(&self, _: Invocation<'_>) -> polywire::Result<Vec<u8>> {

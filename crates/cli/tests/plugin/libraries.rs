@@ -63,6 +63,17 @@ fn libraries_for_several_platforms_are_one_release() {
 }
 
 #[test]
+fn a_library_that_tells_what_it_serves_is_heard_and_served_nothing() {
+    let world = World::new();
+    world.compile("liborders", &["DESCRIBES"]);
+    let ran = world.run("pack liborders.so --to packed --format json");
+    let logged = "the library logs: what I serve\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), logged));
+    let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["contracts"][0]["version"], "1.4.0");
+}
+
+#[test]
 fn what_is_no_library_is_told() {
     let world = World::new();
     fs::write(world.path().join("notes.so"), b"no library").unwrap();

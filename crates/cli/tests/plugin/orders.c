@@ -64,6 +64,27 @@ static const pw_contract contracts[] = {
 #endif
 };
 
+#ifdef DESCRIBES
+// It tells its contracts itself, and tries what it may not.
+static int32_t describe(const pw_host *host, const pw_contract **told, uint32_t *n_told, const pw_sink *err) {
+  static const char headers[] =
+      "\x08\0\x05\0\0\0" "contract" "stock"
+      "\x06\0\x04\0\0\0" "method" "left";
+  pw_slice line = TEXT("what I serve"), warehouse = TEXT("warehouse");
+  host->log(host->ctx, PW_LOG_INFO, line);
+  pw_call left = {
+      .size = sizeof left,
+      .contract = PW_BY_NAME,
+      .method = PW_BY_NAME,
+      .headers = {(const uint8_t *)headers, sizeof headers - 1},
+  };
+  if (host->invoke(host->ctx, warehouse, &left, err) == PW_OK) return 1;
+  *told = contracts;
+  *n_told = sizeof contracts / sizeof contracts[0];
+  return 0;
+}
+#endif
+
 extern const pw_plugin_v1 polywire_plugin_v1;
 const pw_plugin_v1 polywire_plugin_v1 = {
     .magic = PW_MAGIC,
@@ -73,8 +94,12 @@ const pw_plugin_v1 polywire_plugin_v1 = {
     .flags = PW_CAN_UNLOAD,
     .name = TEXT(NAME),
     .release = TEXT(RELEASE),
+#ifdef DESCRIBES
+    .describe = describe,
+#else
     .contracts = contracts,
     .n_contracts = sizeof contracts / sizeof contracts[0],
+#endif
     .init = init,
     .call = call,
     .self_test = self_test,
