@@ -53,9 +53,8 @@ pub(super) fn wait(
     patience: Patience,
 ) -> Result<Rollout, String> {
     let mut shown = BTreeMap::new();
-    let look = |rollout: &Rollout| {
-        let acks = inspector.acks(&index.plugin).unwrap_or_default();
-        let now = lines(rollout, &acks);
+    let look = |rollout: &Rollout, acks: &[Ack]| {
+        let now = lines(rollout, acks);
         let mut err = io::stderr().lock();
         for (instance, line) in &now {
             if shown.get(instance) != Some(line) {
