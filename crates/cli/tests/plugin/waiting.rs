@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use polywire_plugin::format::{Ack, AckError};
+use polywire_plugin::format::{Ack, AckError, RepositoryId};
 use serde_json::json;
 
 use crate::consumer::Consumer;
@@ -126,28 +126,35 @@ fn without_consumers_it_ends_with_the_window() {
 fn changes_are_told_while_it_waits() {
     let (world, old) = World::deployed("1.4.0");
     let new = world.published("1.5.0");
-    let id = world.look("status")["repository"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    let mut ack = Ack::new(id, world.plugin(), "host".parse().unwrap());
-    ack.window_ms = 1000;
-    ack.running.insert(1, old.clone());
+    let id = world.look("status")["repository"].clone();
+    let id: RepositoryId = id.as_str().unwrap().parse().unwrap();
+    let acknowledging = |instance: &str| {
+        let mut ack = Ack::new(id.clone(), world.plugin(), instance.parse().unwrap());
+        ack.window_ms = 1000;
+        ack.running.insert(1, old.clone());
+        ack
+    };
+    let path = |ack: &Ack| {
+        let acks = world.repository().join("acks/orders");
+        acks.join(format!("{}.json", ack.instance))
+    };
     // As a consumer writes it: as a whole.
     let write = |ack: &Ack| {
-        let path = world.repository().join("acks/orders/host.json");
-        let draft = path.with_extension("tmp");
+        let draft = path(ack).with_extension("tmp");
         std::fs::write(&draft, ack.to_bytes().unwrap()).unwrap();
-        std::fs::rename(draft, path).unwrap();
+        std::fs::rename(draft, path(ack)).unwrap();
     };
+    let (guest, mut ack) = (acknowledging("guest"), acknowledging("host"));
+    write(&guest);
     write(&ack);
     let waiting = Running::start(world.command(&format!("deploy 1.5.0 --wait {LONG}")));
     let runs = |release| format!("runs {} for major 1", short(release));
-    assert_eq!(
-        waiting.err(),
-        format!("host: not heard since the deployment; {}", runs(&old))
-    );
+    for instance in ["guest", "host"] {
+        let line = format!("{instance}: not heard since the deployment; {}", runs(&old));
+        assert_eq!(waiting.err(), line);
+    }
+    std::fs::remove_file(path(&guest)).unwrap();
+    assert_eq!(waiting.err(), "guest: has left");
     ack.beat += 1;
     write(&ack);
     assert_eq!(
