@@ -1,6 +1,6 @@
 //! The `polywire` command: `polywire check` says what a configuration comes to, before anything is started; `polywire amqp`
 //! shows what RabbitMQ keeps aside, and puts it back or removes it; `polywire webhook` shows what a provider of webhooks keeps, and
-//! delivers it again, makes keys and tests sinks.
+//! delivers it again, makes keys and tests sinks; `polywire plugin` publishes plugins and deploys them.
 //!
 //! It knows the transports that this build of Polywire has. A program that registers its own prints the same report
 //! from `Polywire::builder().transport(...).check()`.
@@ -8,7 +8,9 @@
 mod amqp;
 mod check;
 mod format;
+mod plugin;
 mod text;
+mod times;
 mod webhook;
 
 use std::io::{self, Write};
@@ -40,6 +42,10 @@ enum Command {
     ///
     /// Exits with 0 when all was done, with 1 when something was not, with 2 when the command is called wrongly.
     Webhook(webhook::Arguments),
+    /// Publishes plugins to a repository, deploys and revokes them, and shows who runs what.
+    ///
+    /// Exits with 0 when all was done, with 1 when something was not, with 2 when the command is called wrongly.
+    Plugin(plugin::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +53,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Amqp(arguments) => amqp::run(&arguments),
         Command::Webhook(arguments) => webhook::run(&arguments),
+        Command::Plugin(arguments) => plugin::run(&arguments),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A report for people.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use comfy_table::{Table, presets};
 use polywire::{ChannelReport, Report};
@@ -127,4 +127,33 @@ pub(crate) fn trimmed(text: &str) -> String {
     text.lines()
         .flat_map(|line| [line.trim_end(), "\n"])
         .collect()
+}
+
+/// Rows under a header.
+pub(crate) fn rows<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = table(header.map(str::to_owned));
+    for row in rows {
+        table.add_row(row);
+    }
+    format!("{table}\n")
+}
+
+/// A line for each fact.
+pub(crate) fn facts(facts: Vec<(&str, String)>) -> String {
+    let mut table = table(Vec::new());
+    for (name, value) in facts {
+        table.add_row([name.to_owned(), value]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    format!("{table}\n")
+}
+
+/// A value, or what stands for none.
+pub(crate) fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(|| NONE.to_owned(), |value| value.to_string())
 }

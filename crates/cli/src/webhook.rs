@@ -6,7 +6,6 @@ mod open;
 mod print;
 mod replay;
 mod subscriptions;
-mod times;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -123,8 +123,12 @@ impl Disk {
     }
 
     pub(crate) fn sync_parent(&self, path: &Path) -> Result<(), DiskError> {
-        path.parent()
-            .map_or(Ok(()), |parent| self.sync_folder(parent))
+        match path.parent() {
+            // That of a single name is the folder in which the process runs.
+            Some(parent) if parent.as_os_str().is_empty() => self.sync_folder(Path::new(".")),
+            Some(parent) => self.sync_folder(parent),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {

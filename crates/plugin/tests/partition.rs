@@ -100,7 +100,7 @@ fn the_deployer_knows_when_nothing_old_is_let_in_any_more() {
         assert!(reached.lets_in(&new));
     };
     let rollout = publisher
-        .wait(&index, patience, &clock, pause, |_| true)
+        .wait(&index, patience, &clock, pause, |_, _| true)
         .unwrap();
     assert!(rollout.is_over() && rollout.window_passed);
     assert_eq!(

@@ -86,6 +86,8 @@ fn majors_are_deployed_apart_and_only_where_they_are_served() {
     let publisher = world.publisher();
     let one = world.publish("1.4.0", b"one", &["1.4.0"]);
     let both = world.publish("2.0.0", b"both", &["1.5.0", "2.0.0"]);
+    let manifest = publisher.manifest(&world.plugin, &both).unwrap();
+    assert_eq!(manifest.majors(), [1, 2].into());
     publisher.deploy(&world.plugin, &deploy(&one)).unwrap();
     let index = publisher.deploy(&world.plugin, &deploy(&both)).unwrap();
     assert_eq!(

@@ -80,7 +80,7 @@ impl Rolling {
             second(passed);
         };
         let publisher = self.world.publisher();
-        let rollout = publisher.wait(&self.index, PATIENCE, &self.clock, pause, |rollout| {
+        let rollout = publisher.wait(&self.index, PATIENCE, &self.clock, pause, |rollout, _| {
             go_on(rollout)
         });
         (rollout.unwrap(), passed)

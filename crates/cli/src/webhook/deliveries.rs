@@ -6,8 +6,9 @@ use polywire::webhook::operate::{Letters, Wanted};
 use polywire::webhook::record::{DeliveryId, DeliveryState};
 
 use super::open::{Opened, id, told};
-use super::{print, times};
+use super::print;
 use crate::format::Format;
+use crate::times;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {

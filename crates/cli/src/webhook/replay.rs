@@ -6,8 +6,9 @@ use polywire::webhook::operate::{Again, Chosen};
 use polywire::webhook::record::DeliveryId;
 
 use super::open::{Id, Opened, id, told};
-use super::{print, times};
+use super::print;
 use crate::format::Format;
+use crate::times;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {

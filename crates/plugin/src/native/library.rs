@@ -97,7 +97,9 @@ impl Opened {
             }),
             Err(error) => {
                 registry::leave(&place);
-                let reason = error.to_string();
+                // What the system said is the source of what the library for this says.
+                let reason = std::error::Error::source(&error)
+                    .map_or_else(|| error.to_string(), ToString::to_string);
                 let path = place.path;
                 Err(LoadError::Open { path, reason })
             }

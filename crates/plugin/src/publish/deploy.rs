@@ -106,7 +106,7 @@ impl Publisher {
         let (mut fell_back, mut ended) = (BTreeMap::new(), BTreeSet::new());
         for major in served {
             match index.previous.remove(&major) {
-                Some(before) if self.intact(plugin, &before).is_ok() => {
+                Some(before) if self.manifest(plugin, &before).is_ok() => {
                     index.majors.insert(major, before.clone());
                     fell_back.insert(major, before);
                 }
@@ -160,7 +160,7 @@ impl Publisher {
                 release: release.clone(),
             });
         }
-        self.intact(&index.plugin, release)
+        self.manifest(&index.plugin, release)
     }
 }
 

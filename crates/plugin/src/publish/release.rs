@@ -42,7 +42,7 @@ impl Publisher {
                     found,
                 });
             }
-            self.intact(plugin, id)?;
+            self.manifest(plugin, id)?;
             let release = found;
             return Ok(Published {
                 release,
@@ -152,11 +152,10 @@ impl Inspector {
     }
 
     /// The manifest of a release, once every byte of it was checked.
-    pub(super) fn intact(
-        &self,
-        plugin: &PluginName,
-        id: &ReleaseId,
-    ) -> Result<Manifest, PublishError> {
+    ///
+    /// # Errors
+    /// [`PublishError::NotPublished`], and [`PublishError::Refused`] when the release is not as it was signed.
+    pub fn manifest(&self, plugin: &PluginName, id: &ReleaseId) -> Result<Manifest, PublishError> {
         if !self.layout.release(plugin, id).is_dir() {
             return Err(self.not_published(plugin, id.to_string()));
         }

@@ -51,7 +51,8 @@ impl Inspector {
     /// Waits until every consumer that is known follows an index which was just deployed, or until the window of all has passed.
     /// It never takes the silence of a consumer for its end.
     ///
-    /// `look` sees what is known after each look, and ends the wait early by answering `false`; `pause` lets time pass.
+    /// `look` sees what is known after each look, with the acknowledgements from which that is known, and ends the wait early by
+    /// answering `false`; `pause` lets time pass.
     ///
     /// # Errors
     /// [`PublishError::Disk`] when the acknowledgements cannot be listed.
@@ -61,7 +62,7 @@ impl Inspector {
         patience: Patience,
         clock: &dyn BootClock,
         mut pause: impl FnMut(Duration),
-        mut look: impl FnMut(&Rollout) -> bool,
+        mut look: impl FnMut(&Rollout, &[Ack]) -> bool,
     ) -> Result<Rollout, PublishError> {
         let mut waiting = Waiting {
             index,
@@ -74,7 +75,7 @@ impl Inspector {
         loop {
             let acks = self.acks(&index.plugin)?;
             let rollout = waiting.look(clock.now(), &acks);
-            if !look(&rollout) || rollout.is_over() {
+            if !look(&rollout, &acks) || rollout.is_over() {
                 return Ok(rollout);
             }
             pause(patience.pause);

@@ -6,9 +6,9 @@ use polywire::webhook::operate::Seen;
 use polywire::webhook::record::{Attempt, Delivery, DeliveryState};
 use serde_json::{Value, json};
 
-use super::{facts, or_none, print, table};
-use crate::format::Format;
-use crate::webhook::times::show;
+use crate::format::{Format, print};
+use crate::text::{facts, or_none, rows};
+use crate::times::show;
 
 /// Prints which there are.
 ///
@@ -28,7 +28,7 @@ pub(in crate::webhook) fn deliveries(found: &[Delivery], format: Format) -> Resu
             "at",
             "why",
         ];
-        table(header, found.iter().map(row))
+        rows(header, found.iter().map(row))
     })
 }
 
@@ -78,11 +78,11 @@ pub(in crate::webhook) fn delivery(seen: &Seen, format: Format) -> Result<(), St
         ]);
         if !seen.attempts.is_empty() {
             text.push('\n');
-            let rows = seen.attempts.iter().map(|attempt| {
+            let attempts = seen.attempts.iter().map(|attempt| {
                 let took = format!("{} ms", attempt.took.as_millis());
                 [show(attempt.at), took, attempt.outcome.clone()]
             });
-            text.push_str(&table(["attempt", "took", "outcome"], rows));
+            text.push_str(&rows(["attempt", "took", "outcome"], attempts));
         }
         text
     })

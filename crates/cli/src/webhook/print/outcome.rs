@@ -6,10 +6,10 @@ use polywire::webhook::operate::{Rotated, Tested};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{facts, or_none, print};
-use crate::format::{Format, printed};
+use crate::format::{Format, print, printed};
+use crate::text::{facts, or_none};
+use crate::times::show;
 use crate::webhook::open::Id;
-use crate::webhook::times::show;
 
 /// What became of deliveries that were to be made again.
 #[derive(Debug, Default, Serialize)]

@@ -6,9 +6,9 @@ use polywire::webhook::schedule::Stop;
 use polywire::webhook::store::Backlog;
 use serde_json::{Value, json};
 
-use super::{facts, or_none, print, table};
-use crate::format::Format;
-use crate::webhook::times::show;
+use crate::format::{Format, print};
+use crate::text::{facts, or_none, rows};
+use crate::times::show;
 
 /// Prints which there are.
 ///
@@ -23,7 +23,7 @@ pub(in crate::webhook) fn subscriptions(
         let header = [
             "id", "state", "contract", "version", "group", "events", "tenant", "sink", "failing",
         ];
-        table(header, found.iter().map(row))
+        rows(header, found.iter().map(row))
     })
 }
 

@@ -1,12 +1,14 @@
 //! Times, as people write and read them.
 
+use std::time::Duration;
+
 use jiff::{Span, Timestamp};
 
 /// A time: `2026-11-23T12:00:00Z`, or how long ago it was, such as `90s`, `15m`, `6h` or `2d`.
 ///
 /// # Errors
 /// What is valid.
-pub(super) fn read(what: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(crate) fn read(what: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
@@ -17,9 +19,30 @@ pub(super) fn read(what: &str, text: &str, now: Timestamp) -> Result<Timestamp, 
     })
 }
 
+/// A duration: `90s`, `15m`, `6h` or `2d`.
+///
+/// # Errors
+/// What is valid.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    seconds(text)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "expected a duration such as 90s, 15m, 6h or 2d".to_owned())
+}
+
 fn ago(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let seconds = i64::try_from(seconds(text)?).ok()?;
+    let span = Span::new().try_seconds(seconds).ok()?;
+    now.checked_sub(span).ok()
+}
+
+fn seconds(text: &str) -> Option<u64> {
     let unit = text.chars().next_back()?;
-    let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let number = text.strip_suffix(unit)?;
+    // A sign is read as part of a number elsewhere.
+    let number: u64 = number
+        .parse()
+        .ok()
+        .filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))?;
     let seconds = match unit {
         's' => 1,
         'm' => 60,
@@ -27,15 +50,11 @@ fn ago(text: &str, now: Timestamp) -> Option<Timestamp> {
         'd' => 24 * 3600,
         _ => return None,
     };
-    let span = Span::new()
-        .try_seconds(number.checked_mul(seconds)?)
-        .ok()
-        .filter(|_| number >= 0)?;
-    now.checked_sub(span).ok()
+    number.checked_mul(seconds)
 }
 
 /// In UTC to the second.
-pub(super) fn show(time: Timestamp) -> String {
+pub(crate) fn show(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second())
         .unwrap_or(time)
         .to_string()
@@ -43,7 +62,9 @@ pub(super) fn show(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{read, show};
+    use std::time::Duration;
+
+    use super::{duration, read, show};
 
     #[test]
     fn times_are_read_as_they_are_and_as_how_long_ago() {
@@ -71,6 +92,20 @@ mod tests {
             "é",
         ] {
             assert_eq!(at(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for text in ["", "5", "+5s", "-5s", "5 s", "5w", "999999999999999999d"] {
+            let error = duration(text).err();
+            assert_eq!(
+                error.as_deref(),
+                Some("expected a duration such as 90s, 15m, 6h or 2d"),
+                "{text}"
+            );
         }
     }
 }
