@@ -56,7 +56,7 @@ impl Run {
         }
     }
 
-    fn current(&self, major: u64) -> Option<Arc<super::Resident>> {
+    pub(super) fn current(&self, major: u64) -> Option<Arc<super::Resident>> {
         self.host.parts.lock().residents.get(&major).cloned()
     }
 
