@@ -61,6 +61,31 @@ async fn there_is_no_repository() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_repository_is_away_when_another_major_is_asked_for() {
+    let world = World::new();
+    world.release("1.2.0", "1.2.0");
+    world.release("2.0.0", "2.0.0");
+    let (consumer, _clock) = Consumer::clocked(&world);
+    consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
+    world.rename("repository", "away");
+    let root = world.repository().root();
+    let why =
+        format!("repository {root:?} cannot be reached: No such file or directory (os error 2)");
+    let degraded = Health::Degraded(why.clone());
+    consumer.until_health(|health| *health == degraded).await;
+    for _ in 0..2 {
+        let mut message = message(Kind::Operation, "^2", "greet", b"you");
+        message.head.deadline = None;
+        let answer = timeout(Duration::from_secs(20), call(&consumer.channel, message));
+        let error = answer.await.unwrap().unwrap_err();
+        let text = format!("no plugin serves greeter.greet: {why}");
+        assert_eq!(error.message(), text);
+    }
+    world.rename("away", "repository");
+    consumer.until_greeted("^2", "2.0.0", "2.0.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_key_is_another() {
     let world = World::new();
     world.release("1.2.0", "1.2.0");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use polywire_core::{Dispatched, Error, ErrorKind, Health, Kind, Message};
+use polywire_core::{Channel, Dispatched, Error, ErrorKind, Health, Kind, Message};
 use polywire_plugin::PluginConfig;
 use tokio::time::Instant;
 
@@ -39,22 +39,33 @@ async fn fails(consumer: &Consumer, message: Message) -> Error {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_ends_at_its_deadline_and_the_plugin_hears_of_it() {
     let (world, consumer) = started(&build(), 256).await;
-    let begun = Instant::now();
-    let error = fails(&consumer, waits(Duration::from_millis(200))).await;
-    assert!(begun.elapsed() >= Duration::from_millis(200));
+    let mut deadline = Duration::from_millis(200);
+    // On a machine that is busy a call may not get there in time.
+    let error = loop {
+        let begun = Instant::now();
+        let error = fails(&consumer, waits(deadline)).await;
+        assert!(begun.elapsed() >= deadline);
+        if !world.lines("marks").is_empty() {
+            break error;
+        }
+        deadline *= 2;
+    };
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
     assert_eq!(
         error.message(),
         "the deadline of greeter.wait has passed, and the plugin is still running"
     );
     assert_eq!(error.dispatched(), Dispatched::Yes);
-    let given_up = || (world.lines("seen") == ["given up"]).then_some(());
+    let given_up = || (world.lines("seen").len() == world.lines("marks").len()).then_some(());
     until("the plugin to notice", given_up).await;
     // One whose time is up before does not get there.
     let error = fails(&consumer, waits(Duration::ZERO)).await;
     assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
+    assert_eq!(
+        error.message(),
+        "the deadline of greeter.wait has passed, before the plugin was called"
+    );
     assert_eq!(error.dispatched(), Dispatched::No);
-    assert_eq!(world.lines("marks"), ["waiting"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,18 +90,15 @@ async fn too_many_calls_that_do_not_end_are_bad_health_until_they_do() {
     /// As many as a host bears.
     const STUCK: usize = 8;
     let (world, consumer) = started(&build().with("DEAF"), 256).await;
-    for _ in 0..STUCK - 1 {
-        fails(&consumer, waits(Duration::from_millis(50))).await;
-    }
-    // Those that were not begun in time do not count.
-    while world.lines("marks").len() < STUCK - 1 {
-        fails(&consumer, waits(Duration::from_millis(200))).await;
-    }
-    consumer
-        .until_health(|health| *health == Health::Ready)
-        .await;
-    while world.lines("marks").len() < STUCK {
-        fails(&consumer, waits(Duration::from_millis(200))).await;
+    for stuck in 1..=STUCK {
+        assert_eq!(consumer.channel.health(), Health::Ready);
+        let channel = consumer.channel.clone();
+        let caller =
+            tokio::spawn(async move { crate::consumer::call(&channel, waits(PATIENCE)).await });
+        let under_way = || (world.lines("marks").len() == stuck).then_some(());
+        until("a call under way", under_way).await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
     }
     let text = "8 calls of major 1 were given up and still run in the plugin";
     consumer

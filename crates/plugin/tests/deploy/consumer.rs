@@ -28,7 +28,10 @@ pub(crate) struct Consumer {
 
 enum Kept {
     Transport(PluginTransport),
-    Alone { _keeper: Keeper },
+    Alone {
+        _keeper: Keeper,
+        host: Arc<PluginHost>,
+    },
 }
 
 /// The only host of a channel.
@@ -95,8 +98,11 @@ impl Consumer {
         };
         let keeper = Keeper::start(host.clone(), deployment).unwrap();
         let consumer = Self {
-            kept: Kept::Alone { _keeper: keeper },
-            channel: Arc::new(PluginChannel::new(Arc::new(Only(host)), 1 << 20)),
+            channel: Arc::new(PluginChannel::new(Arc::new(Only(host.clone())), 1 << 20)),
+            kept: Kept::Alone {
+                _keeper: keeper,
+                host,
+            },
             instance: "host".to_owned(),
         };
         (consumer, clock)
@@ -106,6 +112,13 @@ impl Consumer {
         match &self.kept {
             Kept::Transport(transport) => transport,
             Kept::Alone { .. } => panic!("it has no transport"),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &PluginHost {
+        match &self.kept {
+            Kept::Alone { host, .. } => host,
+            Kept::Transport(_) => panic!("its transport has it"),
         }
     }
 

@@ -8,8 +8,9 @@ use polywire_core::{Channel, ErrorKind, Health};
 use polywire_plugin::Refusal;
 use polywire_plugin::fetch::{Fetcher, FolderFetcher, ManifestFiles, Reader, ReaderConfig, Source};
 use polywire_plugin::format::{Ack, ArtifactPath, InstanceId, PluginName, ReleaseId};
+use polywire_plugin::window::ManualBootClock;
 
-use crate::consumer::{Consumer, until};
+use crate::consumer::{BAKE, Consumer, until};
 use crate::world::{Build, World};
 
 /// Everything that a consumer does while something takes long.
@@ -53,25 +54,37 @@ struct Slow {
 
 #[derive(Debug, Default)]
 struct Gate {
-    state: Mutex<(bool, u32)>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    shut: bool,
+    waiting: u32,
+    passed: u32,
 }
 
 impl Gate {
     fn shut(&self, shut: bool) {
-        self.state.lock().0 = shut;
+        self.state.lock().shut = shut;
         self.changed.notify_all();
     }
 
     fn waiting(&self) -> u32 {
-        self.state.lock().1
+        self.state.lock().waiting
+    }
+
+    fn passed(&self) -> u32 {
+        self.state.lock().passed
     }
 
     fn pass(&self) {
         let mut state = self.state.lock();
-        state.1 += 1;
-        self.changed.wait_while(&mut state, |(shut, _)| *shut);
-        state.1 -= 1;
+        state.waiting += 1;
+        self.changed.wait_while(&mut state, |state| state.shut);
+        state.waiting -= 1;
+        state.passed += 1;
     }
 }
 
@@ -115,9 +128,8 @@ impl Fetcher for Slow {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repository_that_does_not_answer_keeps_nobody() {
-    let world = World::new();
+/// A consumer that is served, and the gate of its repository.
+async fn slow(world: &World) -> (Consumer, Arc<Gate>, ManualBootClock) {
     world.release("1.2.0", "1.2.0");
     let gate = Arc::new(Gate::default());
     let reader = Reader::new(ReaderConfig {
@@ -127,16 +139,59 @@ async fn a_repository_that_does_not_answer_keeps_nobody() {
         }),
         ..world.repository().reading(None)
     });
-    let (consumer, _clock) = Consumer::clocked_by(&world, reader);
+    let (consumer, clock) = Consumer::clocked_by(world, reader);
     consumer.until_greeted("^1.2", "1.2.0", "1.2.0").await;
+    (consumer, gate, clock)
+}
+
+async fn shut(gate: &Gate) {
     gate.shut(true);
-    until("a look that gets no answer", || {
-        (gate.waiting() > 0).then_some(())
-    })
-    .await;
+    let waits = || (gate.waiting() > 0).then_some(());
+    until("a look that gets no answer", waits).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_does_not_answer_keeps_nobody() {
+    let world = World::new();
+    let (consumer, gate, _clock) = slow(&world).await;
+    shut(&gate).await;
     goes_on(&world, &consumer).await;
     assert_eq!(gate.waiting(), 1);
     gate.shut(false);
     world.release("1.3.0", "1.3.0");
     consumer.until_greeted("^1.2", "1.3.0", "1.3.0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_closed_amid_a_look_loads_nothing_again() {
+    let world = World::new();
+    let (consumer, gate, _clock) = slow(&world).await;
+    shut(&gate).await;
+    consumer.host().close();
+    let passed = gate.passed();
+    gate.shut(false);
+    // The look that was under way is over when the next one but one begins.
+    let looked = || (gate.passed() > passed + 2).then_some(());
+    until("two looks more", looked).await;
+    assert_eq!(world.started(), ["1.2.0"]);
+    let error = consumer.greet("^1.2").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_that_failed_before_it_had_proved_itself_is_left_by_a_look_that_comes_late() {
+    let world = World::new();
+    let (consumer, gate, clock) = slow(&world).await;
+    let bad = world.publish(&Build::new("1.3.0", "1.3.0").with("PANICS"));
+    world.deploy(&bad);
+    let runs = |ack: &Ack| ack.running.get(&1) == Some(&bad);
+    consumer.acknowledged(&world, "the release", runs).await;
+    shut(&gate).await;
+    for _ in 0..3 {
+        let error = consumer.greet("^1.2").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    }
+    clock.advance(BAKE);
+    gate.shut(false);
+    consumer.until_greeted("^1.2", "1.2.0", "1.2.0").await;
 }

@@ -4,10 +4,12 @@ use std::fs;
 use std::sync::Arc;
 
 use polywire_contract::{Name, Requirement};
-use polywire_core::{Channel, ErrorKind, Health, Kind};
+use polywire_core::{Channel, ErrorKind, Health, Kind, Transport};
 use polywire_plugin::PluginConfig;
 
-use crate::consumer::{Consumer, call, config, message, until};
+use tokio::time::timeout;
+
+use crate::consumer::{Consumer, PATIENCE, call, config, message, until};
 use crate::support::names;
 use crate::world::{Build, World};
 
@@ -50,10 +52,8 @@ async fn transports_of_one_process_have_a_copy_each() {
     let [one, two] = consumers;
     one.close().await;
     two.until_greeted("^1", "1.3.0", "1.3.0").await;
-    assert_eq!(
-        names(&world.repository().root().join("acks/greeter")),
-        ["two.json"]
-    );
+    assert_eq!(world.ack("one"), None);
+    assert!(world.ack("two").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,4 +136,23 @@ async fn a_process_that_starts_again_remembers_what_it_has_seen() {
         )
     );
     assert_eq!(world.started(), ["1.3.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_is_done_before_a_transport_is_drained() {
+    let world = World::new();
+    world.release("1.2.0", "1.2.0");
+    let consumer = Consumer::new(&world);
+    consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
+    for _ in 0..20 {
+        consumer.send("^1", "taken").await;
+    }
+    let drained = consumer.transport().drain();
+    timeout(PATIENCE, drained).await.unwrap().unwrap();
+    assert_eq!(world.lines("marks"), ["taken"; 20]);
+    assert_eq!(consumer.channel.health(), Health::Draining);
+    assert_eq!(
+        consumer.greet("^1").await.unwrap_err().kind(),
+        ErrorKind::Closed
+    );
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use polywire_core::{Channel, ErrorKind, Health};
+use polywire_contract::{Name, Requirement};
+use polywire_core::{Channel, ErrorKind, Health, Subscription};
 
 use crate::consumer::{Consumer, config, until};
 use crate::world::{Build, World};
@@ -140,6 +141,28 @@ async fn commands_that_come_before_anything_is_deployed_run_when_it_is() {
     // Nobody calls: the command itself has it loaded.
     until("the command", || {
         (world.lines("marks") == ["early"]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_comes_before_anything_is_deployed_has_it_loaded() {
+    let world = World::new();
+    let consumer = Consumer::new(&world);
+    let contract = Name::from_static("greeter");
+    let subscription = Subscription {
+        requirement: Requirement::parse_list(contract.clone(), "^1.2").unwrap(),
+        contract,
+        // The host does not know what is an event.
+        event: Name::from_static("mark"),
+        group: None,
+        prefetch: 1,
+        token: None,
+    };
+    let _deliveries = consumer.channel.subscribe(subscription).await.unwrap();
+    world.release("1.2.0", "1.2.0");
+    until("the release", || {
+        (world.started() == ["1.2.0"]).then_some(())
     })
     .await;
 }

@@ -124,6 +124,29 @@ async fn what_was_replaced_is_not_called_after_the_window_though_its_successor_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lower_release_serves_whom_it_can_once_the_window_of_the_higher_one_has_passed() {
+    let world = World::new();
+    world.release("1.2.0", "1.2.0");
+    let (consumer, clock) = Consumer::clocked(&world);
+    for require in ["^1.0", "^1.2"] {
+        consumer.until_greeted(require, "1.2.0", "1.2.0").await;
+    }
+    let lower = world.release("1.1.0", "1.1.0");
+    let (code, _) = consumer.refuses(&world, &lower).await;
+    assert_eq!(code, "no-match");
+    clock.advance(WINDOW / 2);
+    consumer.until_greeted("^1.0", "1.2.0", "1.2.0").await;
+    assert_eq!(world.started(), ["1.2.0"]);
+    clock.advance(WINDOW / 2);
+    consumer.until_greeted("^1.0", "1.1.0", "1.1.0").await;
+    let error = consumer.greet("^1.2").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoMatch, "{error}");
+    consumer
+        .acknowledged(&world, "no error", |ack| ack.error.is_none())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repository_that_is_only_read_takes_the_word_of_its_publisher() {
     let world = World::new();
     world.release("1.2.0", "1.2.0");

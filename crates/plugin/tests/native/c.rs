@@ -74,13 +74,13 @@ fn an_answer_is_bounded() {
     );
     let error = generation
         .call(&Request {
-            method: 5,
+            method: 7,
             ..Request::default()
         })
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "plugin greeter 0.3.1 has no contract 0 with a method 5"
+        "plugin greeter 0.3.1 has no contract 0 with a method 7"
     );
 }
 

@@ -56,7 +56,7 @@ impl Run {
         }
     }
 
-    fn current(&self, major: u64) -> Option<Arc<super::Resident>> {
+    pub(super) fn current(&self, major: u64) -> Option<Arc<super::Resident>> {
         self.host.parts.lock().residents.get(&major).cloned()
     }
 
@@ -185,7 +185,8 @@ impl Run {
             .current(slot.major)
             .as_ref()
             .is_some_and(|resident| resident.release() == Some(&slot.release));
-        if !wanted || serves {
+        // Asked last: a host that is closed has stopped before it let go of what served.
+        if !wanted || serves || self.host.stopped.is_cancelled() {
             return;
         }
         let now = self.clock.now();

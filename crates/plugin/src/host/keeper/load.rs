@@ -63,15 +63,19 @@ impl Run {
         manifest: &Manifest,
         offered: &[Offered],
     ) -> Result<Resident, Failed> {
-        let offer = Offer::new(self.host.contract().clone(), offered.to_vec())
-            .unwrap_or_else(|_| Offer::none(self.host.contract().clone()));
-        self.host
-            .still_met(slot.major, &offer)
-            .map_err(|why| Failed {
-                code: "no-match",
-                message: format!("consumers that are served need more: {why}"),
-                again: false,
-            })?;
+        let current = self.current(slot.major);
+        // Once it is let in no more, whoever can be served by this one is.
+        if current.is_some_and(|current| current.check().is_ok()) {
+            let offer = Offer::new(self.host.contract().clone(), offered.to_vec())
+                .unwrap_or_else(|_| Offer::none(self.host.contract().clone()));
+            self.host
+                .still_met(slot.major, &offer)
+                .map_err(|why| Failed {
+                    code: "no-match",
+                    message: format!("consumers that are served need more: {why}"),
+                    again: true,
+                })?;
+        }
         let generation = match self.there(slot) {
             Some(generation) => generation,
             None => self.load(manifest)?,
