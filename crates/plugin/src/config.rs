@@ -170,3 +170,6 @@ fn plugins(section: &Section) -> Option<BTreeMap<Name, PluginName>> {
     }
     sound.then_some(plugins)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,71 +1,37 @@
 //! One plugin in this process: which release serves each major, the queues of its commands and events, and what keeps it
 //! current.
 
+mod config;
 mod demand;
 mod keeper;
 mod look;
 mod resident;
 mod roster;
+mod subscribe;
 mod switch;
 mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use futures_util::stream;
 use parking_lot::Mutex;
 use polywire_contract::{Name, Offer, Offered};
 use polywire_core::{
-    Bounds, Deliveries, Error, ErrorKind, Exchange, Head, Health, Kind, Letters, Message, Overflow,
-    Receipt, Reply, Result, Subscription, Workers,
+    Error, ErrorKind, Exchange, Health, Letters, Message, Overflow, Receipt, Reply, Result, Workers,
 };
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use config::HostConfig;
 pub use keeper::{Deployment, Keeper};
 
-use crate::native::{Generation, Limits, Loader};
+use crate::native::{Generation, Loader};
 use demand::{State, Wanted};
 use resident::Resident;
-use roster::{Place, Roster};
+use roster::Roster;
 use switch::{HostServices, Runner, Switch, unrequired};
-
-/// What a [`PluginHost`] is made of.
-#[derive(Clone, Debug)]
-pub struct HostConfig {
-    /// The contract that the plugin serves.
-    pub contract: Name,
-    /// A name for this process, which replies carry.
-    pub instance: Option<String>,
-    /// The bounds of libraries and answers.
-    pub limits: Limits,
-    /// The bounds of its queues, retries and shelves.
-    pub bounds: Bounds,
-    /// How many calls of one release may run at once: 256. Calls of a plugin that says that they are short do not count.
-    pub workers: usize,
-    /// With so many calls that were given up and still run, the channel is unhealthy: 8.
-    pub max_stuck: usize,
-}
-
-impl HostConfig {
-    /// The defaults.
-    #[must_use]
-    pub fn new(contract: Name) -> Self {
-        Self {
-            contract,
-            instance: None,
-            limits: Limits::default(),
-            bounds: Bounds::default(),
-            workers: 256,
-            max_stuck: 8,
-        }
-    }
-}
 
 /// One plugin in this process.
 ///
@@ -92,9 +58,6 @@ struct Parts {
     /// Who serves, where that is another than this process.
     instance: Option<String>,
 }
-
-/// How long a plugin may take to say whether somebody may subscribe.
-const ADMISSION: Duration = Duration::from_secs(30);
 
 impl PluginHost {
     /// A host in which nothing is installed yet, made inside the runtime that its commands run on.
@@ -259,46 +222,6 @@ impl PluginHost {
         Ok(Receipt::new(receipt.id, stamp))
     }
 
-    /// Joins a group of an event, until a token is cancelled.
-    ///
-    /// # Errors
-    /// `NoMatch` when what is deployed has no version with that event that fits; `Unauthenticated` and `PermissionDenied` as the
-    /// plugin decides; `Overloaded`, `Closed`.
-    pub async fn subscribe(
-        &self,
-        subscription: &Subscription,
-        ending: CancellationToken,
-    ) -> Result<Deliveries> {
-        let Subscription {
-            event, requirement, ..
-        } = subscription;
-        let roster = self.switch.roster.load_full();
-        if roster.offer().versions().is_empty() {
-            self.want_later(requirement, event);
-        } else {
-            let route = roster.route(requirement, event)?;
-            self.want(&route, requirement, event);
-            if let Some(place) = &route.place {
-                admitted(place, subscription).await?;
-            }
-        }
-        let member = self.switch.exchange.join(subscription, None)?;
-        let ends = [ending, self.stopped.clone()];
-        Ok(Deliveries::new(stream::unfold(
-            (member, ends),
-            |(mut member, ends)| async move {
-                let [ending, stopped] = &ends;
-                let received = tokio::select! {
-                    biased;
-                    () = ending.cancelled() => return None,
-                    () = stopped.cancelled() => return None,
-                    received = member.next() => received?,
-                };
-                Some((received.delivery, (member, ends)))
-            },
-        )))
-    }
-
     /// Whether what is wanted is served.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -339,30 +262,6 @@ impl PluginHost {
         self.switch.exchange.close();
         self.stopped.cancel();
         self.clear();
-    }
-}
-
-/// Asks a plugin whether somebody may subscribe. One that knows nothing of such questions admits everybody.
-async fn admitted(place: &Place, subscription: &Subscription) -> Result<()> {
-    let Subscription {
-        contract,
-        event,
-        token,
-        ..
-    } = subscription;
-    let mut head = Head::new(Kind::Event, contract.clone(), event.clone());
-    head.token.clone_from(token);
-    head.deadline = Some(Instant::now() + ADMISSION);
-    match place.call(&head, Bytes::new()).await {
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::Unauthenticated | ErrorKind::PermissionDenied
-            ) =>
-        {
-            Err(error)
-        }
-        _ => Ok(()),
     }
 }
 

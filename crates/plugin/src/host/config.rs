@@ -1,0 +1,38 @@
+//! What a host is made of.
+
+use polywire_contract::Name;
+use polywire_core::Bounds;
+
+use crate::native::Limits;
+
+/// What a [`PluginHost`] is made of.
+#[derive(Clone, Debug)]
+pub struct HostConfig {
+    /// The contract that the plugin serves.
+    pub contract: Name,
+    /// A name for this process, which replies carry.
+    pub instance: Option<String>,
+    /// The bounds of libraries and answers.
+    pub limits: Limits,
+    /// The bounds of its queues, retries and shelves.
+    pub bounds: Bounds,
+    /// How many calls of one release may run at once: 256. Calls of a plugin that says that they are short do not count.
+    pub workers: usize,
+    /// With so many calls that were given up and still run, the channel is unhealthy: 8.
+    pub max_stuck: usize,
+}
+
+impl HostConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new(contract: Name) -> Self {
+        Self {
+            contract,
+            instance: None,
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            workers: 256,
+            max_stuck: 8,
+        }
+    }
+}
