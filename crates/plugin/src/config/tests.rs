@@ -70,7 +70,7 @@ fn mistakes_say_what_would_be_valid() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     let error = read("keys = [\"nonsense\"]").unwrap_err();
-    for expected in ["repository", "state", "keys"] {
+    for expected in ["repository", "state", "2:8: public key 1 is not valid"] {
         assert!(error.contains(expected), "{error}");
     }
     let error = read("").unwrap_err();
