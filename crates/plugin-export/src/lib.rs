@@ -6,7 +6,8 @@
 //! of threads, thread-locals and keys, so that a library that has been closed is really gone.
 //!
 //! What tokio keeps in statics is not: where it is built with its feature `signal`, every library that was closed leaves two
-//! sockets and about 30 kB behind. A plugin that is upgraded often is built without that feature.
+//! sockets and about 30 kB behind. A plugin that is upgraded often is built without that feature: of `polywire`, with
+//! `default-features = false, features = ["plugin-export"]`.
 
 // One side of a C interface: each block says why it is sound.
 #![allow(unsafe_code)]

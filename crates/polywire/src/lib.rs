@@ -6,6 +6,8 @@ mod provided;
 mod report;
 mod run;
 mod settings;
+#[cfg(feature = "signal")]
+mod signals;
 mod wire;
 
 pub use builder::{Builder, default_registry};

@@ -14,8 +14,12 @@ impl Polywire {
     /// # Errors
     /// `DeadlineExceeded` when work was cut off; otherwise what [`drain`](Self::drain) and [`close`](Self::close) say,
     /// and `Internal` when signals cannot be listened to.
+    ///
+    /// With the feature `signal`, a default one. What is built as a plugin does without: see
+    /// [`run_until`](Self::run_until).
+    #[cfg(feature = "signal")]
     pub async fn run(&self) -> Result<()> {
-        let mut signals = Signals::listen()?;
+        let mut signals = crate::signals::Signals::listen()?;
         signals.next().await;
         self.stop(signals.next()).await
     }
@@ -52,53 +56,4 @@ fn cut_off(text: &str) -> Error {
     )
     .dispatched_as(Dispatched::Yes)
     .attempting("drain")
-}
-
-/// The signals that tell a process to stop.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn listen() -> Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| {
-            signal(kind).map_err(|error| {
-                Error::new(
-                    ErrorKind::Internal,
-                    format!("cannot listen to signals: {error}"),
-                )
-                .caused_by(error)
-            })
-        };
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(not(unix))]
-    #[allow(clippy::unnecessary_wraps, reason = "the same signature everywhere")]
-    fn listen() -> Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            pending::<()>().await;
-        }
-    }
 }
