@@ -5,7 +5,7 @@ use polywire_core::Bounds;
 
 use crate::native::Limits;
 
-/// What a [`PluginHost`] is made of.
+/// What a [`PluginHost`](super::PluginHost) is made of.
 #[derive(Clone, Debug)]
 pub struct HostConfig {
     /// The contract that the plugin serves.
