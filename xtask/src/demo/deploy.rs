@@ -23,11 +23,8 @@ pub(super) fn fresh(
     std::fs::create_dir_all(&place)?;
     let keys = SigningKey::generate(None)?;
     let publisher = Publisher::create(&repository, SigningKey::open(&keys.secret, None)?)?;
-    let descriptor = describe(library)?;
-    let contracts = descriptor.contracts.iter();
-    let contracts: std::result::Result<_, _> = contracts
-        .map(|contract| served(library, contract))
-        .collect();
+    let descriptor = describe(library, |_, _| {})?;
+    let contracts: std::result::Result<_, _> = descriptor.contracts.iter().map(served).collect();
     let release = Pack {
         plugin: descriptor.name.parse()?,
         version: descriptor.release.version().clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use polywire::plugin::format::{Abi, Manifest, Platform};
+use polywire::plugin::native::Level;
 use polywire::plugin::publish::{self, describe, served};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -168,10 +169,9 @@ impl Libraries {
         libraries[mine].1.clone_from(&copy);
         let told =
             |error: String| error.replace(&*copy.to_string_lossy(), &original.to_string_lossy());
-        let descriptor = describe(&copy).map_err(|error| told(error.to_string()))?;
+        let descriptor = describe(&copy, heard).map_err(|error| told(error.to_string()))?;
         let named = |error: String| format!("plugin {}: {error}", original.display());
-        let contracts = descriptor.contracts.iter();
-        let contracts = contracts.map(|contract| served(&original, contract));
+        let contracts = descriptor.contracts.iter().map(served);
         let pack = publish::Pack {
             plugin: descriptor
                 .name
@@ -183,12 +183,16 @@ impl Libraries {
                 minor: descriptor.abi.minor(),
             },
             libraries,
-            contracts: contracts
-                .collect::<Result<_, _>>()
-                .map_err(|error| error.to_string())?,
+            contracts: contracts.collect::<Result<_, _>>().map_err(named)?,
         };
         publish::pack(&pack, folder).map_err(|error| told(super::open::told(&error)))
     }
+}
+
+/// Shows a line that a library logs.
+fn heard(_: Level, message: &str) {
+    // Where nobody reads it, nobody misses it.
+    let _ = writeln!(io::stderr(), "the library logs: {message}");
 }
 
 /// Copies a library into a folder, under its own name.

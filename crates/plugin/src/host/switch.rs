@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use polywire_contract::{Digest, Name, Requirement};
 use polywire_core::{
-    Caller, CommandRunner, Error, ErrorKind, Exchange, Head, Kind, Message, Reply, Result, Stamp,
-    fields,
+    Caller, CommandRunner, Dispatched, Error, ErrorKind, Exchange, Head, Kind, Message, Reply,
+    Result, Stamp, fields,
 };
 use tokio::sync::watch;
 
@@ -103,12 +103,16 @@ impl CommandRunner for Runner {
 
     async fn run(&self, head: Box<Head>, body: Bytes, _: Option<Caller>) -> Result<Reply> {
         let requirement = head.requirement.as_ref().ok_or_else(unrequired)?;
-        let roster = self.0.roster.load_full();
-        let route = roster.route(requirement, &head.interaction)?;
-        let Some(place) = &route.place else {
-            let text = format!("no release of {} is loaded", route.stamp.version);
-            return Err(Error::new(ErrorKind::Unavailable, text));
+        // It could be run when it was taken. What has changed since makes it wait again, and not be parked.
+        let gone = || {
+            let text = "what could run it is not loaded any more";
+            Error::new(ErrorKind::Unavailable, text).dispatched_as(Dispatched::No)
         };
+        let roster = self.0.roster.load_full();
+        let route = roster
+            .route(requirement, &head.interaction)
+            .map_err(|_| gone())?;
+        let place = route.place.as_ref().ok_or_else(gone)?;
         let (outcome, body) = place.call(&head, body).await?;
         Ok(Reply {
             stamp: route.stamp.clone(),
@@ -172,7 +176,7 @@ pub(super) fn unrequired() -> Error {
         ErrorKind::InvalidPayload,
         "no version required: state a range such as ^1.2",
     )
-    .dispatched_as(polywire_core::Dispatched::No)
+    .dispatched_as(Dispatched::No)
 }
 
 impl fmt::Debug for Switch {

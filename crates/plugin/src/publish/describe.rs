@@ -8,28 +8,28 @@ use std::sync::mpsc::{Sender, channel};
 use polywire_contract::{Digest, Status};
 use polywire_core::{Error, ErrorKind};
 
-use super::PublishError;
-use super::pack::input;
 use crate::format::Served;
 use crate::native::{
     Contract, Descriptor, Ended, Event, Invocation, Level, Limits, LoadError, Loader, Services,
 };
 
 /// Loads a library into this process, which runs its constructors, and reads its descriptor; it is neither configured nor called,
-/// and is closed again. Nobody may change the file meanwhile.
+/// and is closed again. Nobody may change the file meanwhile. `heard` gets the lines that it logs.
 ///
 /// # Errors
-/// [`PublishError::Input`] says why it is no plugin.
-pub fn describe(path: &Path) -> Result<Descriptor, PublishError> {
-    described(path).map_err(|why| input(path, why))
-}
-
-fn described(path: &Path) -> Result<Descriptor, String> {
+/// Why it is no plugin.
+pub fn describe(
+    path: &Path,
+    heard: impl Fn(Level, &str) + Send + Sync + 'static,
+) -> Result<Descriptor, LoadError> {
     let (sender, ended) = channel();
     let limits = Limits::default();
     let most = limits.quiesce * 2;
-    let loader =
-        Loader::new(limits, Arc::new(Host { ended: sender })).map_err(|error| error.to_string())?;
+    let host = Host {
+        ended: sender,
+        heard,
+    };
+    let loader = Loader::new(limits, Arc::new(host))?;
     let found = RefCell::new(None);
     // The descriptor is all that is wanted: what comes after it is refused.
     let loaded = loader.load(path, &[], &|descriptor| {
@@ -37,7 +37,10 @@ fn described(path: &Path) -> Result<Descriptor, String> {
         Err("nothing but its descriptor is wanted".to_owned())
     });
     let Err(error) = loaded else {
-        return Err("the library started before it was checked".to_owned());
+        return Err(LoadError::Unexpected {
+            path: path.to_owned(),
+            reason: "it started before it was checked".to_owned(),
+        });
     };
     let opened = matches!(
         error,
@@ -50,18 +53,14 @@ fn described(path: &Path) -> Result<Descriptor, String> {
         // This process must not end while another thread of it closes a library.
         let _ = ended.recv_timeout(most);
     }
-    found.into_inner().ok_or_else(|| error.to_string())
+    found.into_inner().ok_or(error)
 }
 
 /// What a manifest says of a contract version that a library serves.
 ///
 /// # Errors
-/// [`PublishError::Input`], with the library's path, says which field of its descriptor cannot stand in a manifest.
-pub fn served(path: &Path, contract: &Contract) -> Result<Served, PublishError> {
-    stated(contract).map_err(|why| input(path, why))
-}
-
-fn stated(contract: &Contract) -> Result<Served, String> {
+/// Which field of its descriptor cannot stand in a manifest.
+pub fn served(contract: &Contract) -> Result<Served, String> {
     let Contract {
         name,
         version,
@@ -91,9 +90,10 @@ fn stated(contract: &Contract) -> Result<Served, String> {
     })
 }
 
-/// A host that does nothing for a plugin.
-struct Host {
+/// A host that does nothing for a plugin but to hear what it logs.
+struct Host<H> {
     ended: Sender<Ended>,
+    heard: H,
 }
 
 fn refused() -> Error {
@@ -103,9 +103,9 @@ fn refused() -> Error {
     )
 }
 
-impl Services for Host {
-    fn log(&self, plugin: &str, level: Level, message: &str) {
-        tracing::info!(target: "polywire::plugin", plugin, ?level, "{message}");
+impl<H: Fn(Level, &str) + Send + Sync + 'static> Services for Host<H> {
+    fn log(&self, _: &str, level: Level, message: &str) {
+        (self.heard)(level, message);
     }
 
     fn invoke(&self, _: Invocation<'_>) -> polywire_core::Result<Vec<u8>> {

@@ -35,8 +35,10 @@ fn it_answers_with_replies_and_with_its_typed_errors() {
     assert!(body.starts_with(b"{"), "{body:?}");
     let error = call(&generation, "quote", "{}").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidPayload);
-    let error = call(&generation, "shipped", "{}").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    // Which asks whether the caller may subscribe, and does nothing else.
+    let (outcome, body) = call(&generation, "shipped", "{}").unwrap();
+    assert_eq!((outcome, &body[..]), (Outcome::Done, &b""[..]));
+    assert!(world.heard.events.lock().unwrap().is_empty());
     drop(generation);
     assert_eq!(world.ended().fate, Fate::Unmapped);
 }
