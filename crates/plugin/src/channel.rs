@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use polywire_contract::{Name, Offer};
-use polywire_core::lifecycle::Lifecycle;
+use polywire_core::lifecycle::{Lifecycle, closed};
 use polywire_core::{
-    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Message, Receipt, Reply,
-    Result, Service, Subscription, Support, Trust, unsupported,
+    Capability, Channel, Deliveries, Dispatched, Error, ErrorKind, Health, Letters, Message,
+    Receipt, Reply, Result, Service, Subscription, Support, Trust, unsupported,
 };
 
 use crate::host::PluginHost;
@@ -90,7 +90,16 @@ impl Channel for PluginChannel {
     async fn call(&self, message: Message) -> Result<Reply> {
         let _inside = self.life.enter()?;
         let host = self.hosts.host(&message.head.contract)?;
-        self.life.until_closed(host.call(message)).await
+        let answered = self.life.until_closed(host.call(message)).await;
+        match answered {
+            // This end was closed, and its transport gave the call up before its caller saw that.
+            Err(error)
+                if self.life.closing().is_cancelled() && error.kind() == ErrorKind::Unavailable =>
+            {
+                Err(closed().dispatched_as(Dispatched::Maybe))
+            }
+            answered => answered,
+        }
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
@@ -137,7 +146,7 @@ impl Channel for PluginChannel {
         self.life.refuse_new();
         self.life.emptied().await;
         if self.life.closing().is_cancelled() {
-            return Err(polywire_core::lifecycle::closed());
+            return Err(closed());
         }
         Ok(())
     }
