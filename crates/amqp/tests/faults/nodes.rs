@@ -11,11 +11,10 @@ use polywire_core::{Channel, ErrorKind, Health, codec};
 use polywire_test_broker::{Broker, Options};
 use polywire_testkit::sample::{Edition, Happened1, Happening, Note, interaction};
 use tokio::task::block_in_place;
-use tokio::time::{Instant, sleep};
 
 use crate::support;
 use crate::support::stage::{
-    BOUND, event, provider, session, show_log, subscribe, until, until_ready, within,
+    event, provider, session, show_log, subscribe, until, until_or, until_ready, within,
 };
 
 fn config(broker: &Broker) -> AmqpConfig {
@@ -135,16 +134,13 @@ async fn a_restarted_broker_has_everything_that_was_accepted() {
         within("publishing", publisher).await.unwrap();
     }
     let all = usize::try_from(all).unwrap();
-    let begun = Instant::now();
-    while seen.lock().len() < all {
-        if begun.elapsed() > BOUND {
-            let what = "name type state messages_ready messages_unacknowledged consumers";
-            let what: Vec<_> = ["list_queues"].into_iter().chain(what.split(' ')).collect();
-            let queues = block_in_place(|| broker.ctl(&what)).unwrap();
-            let came = seen.lock().len();
-            panic!("{came} of {all} accepted events have come; the broker has\n{queues}");
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
+    let found = || {
+        let what = "name type state messages_ready messages_unacknowledged consumers";
+        let what: Vec<_> = ["list_queues"].into_iter().chain(what.split(' ')).collect();
+        let queues = block_in_place(|| broker.ctl(&what)).unwrap();
+        let came = seen.lock().len();
+        format!(": {came} of {all} have come; the broker has\n{queues}")
+    };
+    until_or("every accepted event", || seen.lock().len() == all, found).await;
     until_ready(&provider.channel).await;
 }

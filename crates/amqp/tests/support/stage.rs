@@ -107,7 +107,7 @@ pub(crate) async fn take(deliveries: &mut Deliveries, number: u64) {
 }
 
 /// What ends a test that hangs: three deadlines of a publisher, as a broker that starts on a busy machine may use up one.
-pub(crate) const BOUND: Duration = PATIENCE.saturating_mul(3);
+const BOUND: Duration = PATIENCE.saturating_mul(3);
 
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     match timeout(BOUND, work).await {
@@ -117,14 +117,25 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 }
 
 /// Looks at something again and again until it holds.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl FnMut() -> bool) {
+    until_or(what, holds, String::new).await;
+}
+
+/// The same; `found` says what there was instead.
+pub(crate) async fn until_or(
+    what: &str,
+    mut holds: impl FnMut() -> bool,
+    found: impl FnOnce() -> String,
+) {
     let mut look = interval(Duration::from_millis(10));
-    within(what, async {
+    let held = timeout(BOUND, async {
         while !holds() {
             look.tick().await;
         }
-    })
-    .await;
+    });
+    if held.await.is_err() {
+        panic!("{what} did not happen within {BOUND:?}{}", found());
+    }
 }
 
 pub(crate) async fn until_ready(channel: &Arc<AmqpChannel>) {
