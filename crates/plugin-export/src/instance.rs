@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use polywire_contract::{Contract, Name, Range, Requirement};
 use polywire_core::{
-    Dispatched, Error, ErrorKind, Head, Kind, Outcome, Reply, Result, Service, Subscription, fields,
+    Dispatched, Error, ErrorKind, Head, Kind, Outcome, Reply, Result, Service, Stamp, Subscription,
+    fields,
 };
 use polywire_plugin_abi::Code;
 use polywire_plugin_abi::read::CallView;
@@ -37,6 +38,7 @@ pub(crate) struct Instance {
 pub(crate) struct Route {
     /// Exactly this version, since the host has negotiated already.
     requirement: Requirement,
+    stamp: Arc<Stamp>,
     methods: Vec<(Name, Kind)>,
 }
 
@@ -118,7 +120,7 @@ impl Instance {
             .map_err(|error| Refused::from(error.dispatched_as(Dispatched::No)))?;
         let _inside = self.handle.enter();
         if *kind == Kind::Event {
-            return self.admit_subscriber(head);
+            return self.admit_subscriber(route, head);
         }
         let body = Bytes::copy_from_slice(call.body);
         if *kind == Kind::Command {
@@ -132,28 +134,17 @@ impl Instance {
     }
 
     /// A call of an event asks whether its caller may subscribe.
-    fn admit_subscriber(&self, head: Head) -> Result<Reply, Refused> {
-        let version = head.requirement.as_ref().and_then(|requirement| {
-            let mut stamps = self.service.contracts().filter_map(|contract| {
-                let fits = requirement.accepts(contract.version());
-                fits.then(|| self.service.stamp(contract.version()).cloned())
-            });
-            stamps.next().flatten()
-        });
-        let (Some(stamp), Some(requirement)) = (version, head.requirement) else {
-            return Err(Refused::new(Code::Version, "no contract of that version"));
-        };
-        let subscription = Subscription {
+    fn admit_subscriber(&self, route: &Route, head: Head) -> Result<Reply, Refused> {
+        self.service.admit_subscription(&Subscription {
             contract: head.contract,
             event: head.interaction,
             group: None,
-            requirement,
+            requirement: route.requirement.clone(),
             prefetch: 1,
             token: head.token,
-        };
-        self.service.admit_subscription(&subscription)?;
+        })?;
         Ok(Reply {
-            stamp,
+            stamp: route.stamp.clone(),
             outcome: Outcome::Done,
             body: Bytes::new(),
         })
@@ -264,10 +255,11 @@ pub(crate) fn routes(service: &Service, described: &[Arc<Contract>]) -> Result<V
             ),
         ));
     }
-    described.iter().map(|contract| route(contract)).collect()
+    let routes = described.iter().map(|contract| route(contract, service));
+    routes.collect()
 }
 
-fn route(contract: &Contract) -> Result<Route> {
+fn route(contract: &Contract, service: &Service) -> Result<Route> {
     let wrong = |error: String| Error::new(ErrorKind::Config, error);
     let range: Range = format!("={}", contract.version())
         .parse()
@@ -279,7 +271,9 @@ fn route(contract: &Contract) -> Result<Route> {
         .iter()
         .map(|interaction| (interaction.name.clone(), interaction.kind.into()))
         .collect();
+    let stamp = service.stamp(contract.version()).cloned();
     Ok(Route {
+        stamp: stamp.ok_or_else(|| wrong("a version without a stamp".to_owned()))?,
         requirement,
         methods,
     })
