@@ -13,9 +13,9 @@ use polywire::plugin::trust::{SignatureError, SigningKey, TrustedKeys};
 use super::{key, print};
 use crate::format::Format;
 
-/// Where a repository is, for who looks at it.
+// No line of documentation: it would stand in the help of every command.
 #[derive(Args, Debug)]
-pub(super) struct Reader {
+struct Place {
     /// The folder of the repository
     #[arg(
         long,
@@ -24,6 +24,13 @@ pub(super) struct Reader {
         hide_env_values = true
     )]
     repository: PathBuf,
+}
+
+/// Where a repository is, for who looks at it.
+#[derive(Args, Debug)]
+pub(super) struct Reader {
+    #[command(flatten)]
+    at: Place,
     /// A public key whose signatures count, the newest first
     #[arg(long, value_name = "PUBLIC KEY", required = true)]
     trust: Vec<String>,
@@ -35,14 +42,8 @@ pub(super) struct Reader {
 /// Where a repository is, for who changes it.
 #[derive(Args, Debug)]
 pub(super) struct Writer {
-    /// The folder of the repository
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        env = "POLYWIRE_PLUGIN_REPOSITORY",
-        hide_env_values = true
-    )]
-    repository: PathBuf,
+    #[command(flatten)]
+    at: Place,
     /// The file of the secret key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -61,7 +62,8 @@ impl Reader {
     /// What is wrong with it or with the keys.
     pub(super) fn open(&self) -> Result<Inspector, String> {
         let keys = trusted(&self.trust)?;
-        Inspector::open(&self.repository, keys).map_err(|error| unopened(&self.repository, &error))
+        Inspector::open(&self.at.repository, keys)
+            .map_err(|error| unopened(&self.at.repository, &error))
     }
 }
 
@@ -79,12 +81,12 @@ impl Writer {
     /// # Errors
     /// What is wrong with it or with the keys.
     pub(super) fn create(&self) -> Result<Publisher, String> {
-        let foreign = foreign(&self.repository)
-            .map_err(|error| format!("{:?} cannot be read: {error}", self.repository))?;
+        let foreign = foreign(&self.at.repository)
+            .map_err(|error| format!("{:?} cannot be read: {error}", self.at.repository))?;
         if let Some(found) = foreign {
             return Err(format!(
                 "{:?} is no repository, and there is {found:?} in it: name a folder that is new or empty",
-                self.repository
+                self.at.repository
             ));
         }
         self.with(Publisher::create)
@@ -99,8 +101,8 @@ impl Writer {
             [] => None,
             keys => Some(trusted(keys)?),
         };
-        let publisher =
-            open(&self.repository, key).map_err(|error| unopened(&self.repository, &error))?;
+        let publisher = open(&self.at.repository, key)
+            .map_err(|error| unopened(&self.at.repository, &error))?;
         match trusted {
             None => Ok(publisher),
             Some(keys) => publisher
