@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use polywire_plugin::format::{Abi, Platform};
-use polywire_plugin::publish::{Deploy, Pack, Publisher, describe, pack, served};
+use polywire_plugin::format::Platform;
+use polywire_plugin::publish::{Deploy, Pack, Publisher, describe, pack};
 use polywire_plugin::trust::SigningKey;
 
 use super::transport::Loading;
@@ -18,23 +18,17 @@ pub(super) fn fresh(
     folder: &Path,
     loading: &Loading,
 ) -> Result<[(&'static str, String); 3]> {
-    let place = std::path::absolute(folder)?.join(super::unique());
+    let place = std::path::absolute(folder)?.join("plugin");
+    // Libraries are large: those of the demonstration before make room.
+    if place.exists() {
+        std::fs::remove_dir_all(&place)?;
+    }
     let (repository, packed) = (place.join("repository"), place.join("packed"));
     std::fs::create_dir_all(&place)?;
     let keys = SigningKey::generate(None)?;
     let publisher = Publisher::create(&repository, SigningKey::open(&keys.secret, None)?)?;
     let descriptor = describe(library, |_, _| {})?;
-    let contracts: std::result::Result<_, _> = descriptor.contracts.iter().map(served).collect();
-    let release = Pack {
-        plugin: descriptor.name.parse()?,
-        version: descriptor.release.version().clone(),
-        abi: Abi {
-            major: descriptor.abi.major(),
-            minor: descriptor.abi.minor(),
-        },
-        libraries: vec![(Platform::here(), library.to_owned())],
-        contracts: contracts?,
-    };
+    let release = Pack::described(&descriptor, vec![(Platform::here(), library.to_owned())])?;
     pack(&release, &packed)?;
     let deploy = Deploy {
         release: publisher.publish(&packed)?.release,

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use polywire::plugin::format::{Abi, Manifest, Platform};
+use polywire::plugin::format::{Manifest, Platform};
 use polywire::plugin::native::Level;
-use polywire::plugin::publish::{self, describe, served};
+use polywire::plugin::publish::{self, describe};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -170,21 +170,8 @@ impl Libraries {
         let told =
             |error: String| error.replace(&*copy.to_string_lossy(), &original.to_string_lossy());
         let descriptor = describe(&copy, heard).map_err(|error| told(error.to_string()))?;
-        let named = |error: String| format!("plugin {}: {error}", original.display());
-        let contracts = descriptor.contracts.iter().map(served);
-        let pack = publish::Pack {
-            plugin: descriptor
-                .name
-                .parse()
-                .map_err(|error| named(format!("its name: {error}")))?,
-            version: descriptor.release.version().clone(),
-            abi: Abi {
-                major: descriptor.abi.major(),
-                minor: descriptor.abi.minor(),
-            },
-            libraries,
-            contracts: contracts.collect::<Result<_, _>>().map_err(named)?,
-        };
+        let pack = publish::Pack::described(&descriptor, libraries)
+            .map_err(|error| format!("plugin {}: {error}", original.display()))?;
         publish::pack(&pack, folder).map_err(|error| told(super::open::told(&error)))
     }
 }

@@ -1,14 +1,15 @@
 //! What a built library says about itself.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use polywire_contract::{Digest, Status};
 use polywire_core::{Error, ErrorKind};
 
-use crate::format::Served;
+use super::Pack;
+use crate::format::{Abi, Platform, Served};
 use crate::native::{
     Contract, Descriptor, Ended, Event, Invocation, Level, Limits, LoadError, Loader, Services,
 };
@@ -56,11 +57,32 @@ pub fn describe(
     found.into_inner().ok_or(error)
 }
 
+impl Pack {
+    /// A release of libraries, of which one describes itself so.
+    ///
+    /// # Errors
+    /// Which field of the descriptor cannot stand in a manifest.
+    pub fn described(
+        descriptor: &Descriptor,
+        libraries: Vec<(Platform, PathBuf)>,
+    ) -> Result<Self, String> {
+        let name = descriptor.name.parse();
+        let contracts = descriptor.contracts.iter().map(served);
+        Ok(Self {
+            plugin: name.map_err(|error| format!("its name: {error}"))?,
+            version: descriptor.release.version().clone(),
+            abi: Abi {
+                major: descriptor.abi.major(),
+                minor: descriptor.abi.minor(),
+            },
+            libraries,
+            contracts: contracts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 /// What a manifest says of a contract version that a library serves.
-///
-/// # Errors
-/// Which field of its descriptor cannot stand in a manifest.
-pub fn served(contract: &Contract) -> Result<Served, String> {
+fn served(contract: &Contract) -> Result<Served, String> {
     let Contract {
         name,
         version,

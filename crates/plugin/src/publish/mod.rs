@@ -28,7 +28,7 @@ mod wait;
 
 pub use audit::{Audit, Problem};
 pub use deploy::{Deploy, Revoked};
-pub use describe::{describe, served};
+pub use describe::describe;
 pub use error::PublishError;
 pub use gc::{Collected, Keep};
 pub use pack::{Pack, pack};
