@@ -71,11 +71,9 @@ impl Channel for PluginChannel {
         match self.life.health() {
             Health::Ready => {
                 let hosts = self.hosts.started();
-                let troubled = hosts.iter().map(|host| host.health());
-                troubled
-                    .into_iter()
-                    .find(|health| *health != Health::Ready)
-                    .unwrap_or(Health::Ready)
+                let mut healths = hosts.iter().map(|host| host.health());
+                let troubled = healths.find(|health| *health != Health::Ready);
+                troubled.unwrap_or(Health::Ready)
             }
             ending => ending,
         }

@@ -76,7 +76,7 @@ struct Plugins {
 #[derive(Debug, Default)]
 struct Kept {
     closed: bool,
-    by_contract: BTreeMap<Name, (Arc<PluginHost>, Arc<Keeper>)>,
+    by_contract: BTreeMap<Name, (Arc<PluginHost>, Keeper)>,
 }
 
 /// The major of the binary interface that this host has.
@@ -113,7 +113,7 @@ impl PluginTransport {
 }
 
 impl Plugins {
-    fn start(&self, contract: &Name) -> Result<(Arc<PluginHost>, Arc<Keeper>)> {
+    fn start(&self, contract: &Name) -> Result<(Arc<PluginHost>, Keeper)> {
         let wrong = |text: String| Error::new(ErrorKind::Config, text);
         let config = &self.config;
         let plugin = config.plugin_of(contract).map_err(wrong)?;
@@ -161,7 +161,7 @@ impl Plugins {
             settings: config.settings.clone(),
             clock: Arc::new(SystemBootClock),
         };
-        let keeper = Arc::new(Keeper::start(host.clone(), deployment)?);
+        let keeper = Keeper::start(host.clone(), deployment)?;
         Ok((host, keeper))
     }
 }

@@ -59,19 +59,21 @@ struct Parts {
     instance: Option<String>,
 }
 
+impl Parts {
+    fn roster(&self, config: &HostConfig) -> Roster {
+        let instance = self.instance.as_deref().or(config.instance.as_deref());
+        let residents = self.residents.clone();
+        Roster::new(&config.contract, instance, residents, &self.known)
+    }
+}
+
 impl PluginHost {
     /// A host in which nothing is installed yet, made inside the runtime that its commands run on.
     ///
     /// # Errors
     /// `Internal` when the thread on which generations end cannot be started.
     pub fn new(config: HostConfig) -> Result<Arc<Self>> {
-        let empty = BTreeMap::new();
-        let roster = Roster::new(
-            &config.contract,
-            config.instance.as_deref(),
-            BTreeMap::new(),
-            &empty,
-        );
+        let roster = Parts::default().roster(&config);
         let switch = Arc::new(Switch {
             contract: config.contract.clone(),
             roster: ArcSwap::from_pointee(roster),
@@ -153,17 +155,7 @@ impl PluginHost {
     }
 
     fn turn(&self, parts: &Parts) {
-        let HostConfig {
-            contract, instance, ..
-        } = &self.config;
-        let instance = parts.instance.as_ref().or(instance.as_ref());
-        let residents = parts.residents.clone();
-        self.switch.turn(Roster::new(
-            contract,
-            instance.map(String::as_str),
-            residents,
-            &parts.known,
-        ));
+        self.switch.turn(parts.roster(&self.config));
     }
 
     fn resident(
@@ -194,12 +186,7 @@ impl PluginHost {
         let Some(place) = &route.place else {
             return Err(self.nobody(Some(route.major()), Some(&head.interaction)));
         };
-        let (outcome, body) = place.call(&head, body).await?;
-        Ok(Reply {
-            stamp: route.stamp.clone(),
-            outcome,
-            body,
-        })
+        Ok(route.reply(place.call(&head, body).await?))
     }
 
     /// Takes a command. One that comes before anything is deployed waits for it.

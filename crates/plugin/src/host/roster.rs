@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use polywire_contract::{Name, Offer, Offered, Requirement, negotiate};
-use polywire_core::{Error, ErrorKind, Result, Stamp};
+use polywire_core::{Error, ErrorKind, Outcome, Reply, Result, Stamp};
 use quick_cache::sync::Cache;
 
 use super::resident::Resident;
@@ -133,6 +134,15 @@ impl Route {
     /// The major whose release serves it.
     pub(super) fn major(&self) -> u64 {
         self.stamp.version.major
+    }
+
+    /// What its release answered, as the version that was agreed.
+    pub(super) fn reply(&self, (outcome, body): (Outcome, Bytes)) -> Reply {
+        Reply {
+            stamp: self.stamp.clone(),
+            outcome,
+            body,
+        }
     }
 
     /// Whether it was not noted before that somebody wants this.

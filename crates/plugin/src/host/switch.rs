@@ -113,12 +113,7 @@ impl CommandRunner for Runner {
             .route(requirement, &head.interaction)
             .map_err(|_| gone())?;
         let place = route.place.as_ref().ok_or_else(gone)?;
-        let (outcome, body) = place.call(&head, body).await?;
-        Ok(Reply {
-            stamp: route.stamp.clone(),
-            outcome,
-            body,
-        })
+        Ok(route.reply(place.call(&head, body).await?))
     }
 }
 
