@@ -27,7 +27,7 @@ fn a_release_is_taken_into_the_cache_and_only_once() {
         fs::metadata(world.cache()).unwrap().permissions().mode() & 0o777,
         0o700
     );
-    fs::remove_file(world.library(&release)).unwrap();
+    fs::remove_file(world.artifact(&release)).unwrap();
     assert_eq!(
         library(&reader, &world.plugin).unwrap(),
         b"a library",

@@ -23,7 +23,7 @@ fn take(folder: &Path, observer: Option<Arc<Observer>>) -> Vec<u8> {
     let manifest = reader
         .manifest(&index, reader.named(&index, 1).unwrap())
         .unwrap();
-    let library = reader.library(&manifest).unwrap();
+    let library = reader.cached(&manifest).unwrap();
     let mut ack = Ack::new(index.repository.clone(), plugin, "host".parse().unwrap());
     ack.seq_seen = index.seq;
     reader.fetcher().acknowledge(&ack).unwrap();

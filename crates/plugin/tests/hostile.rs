@@ -19,7 +19,7 @@ use support::{deploy, library, names, one, overwrite, refused};
 #[test]
 fn truncated_overwritten_and_grown_libraries_are_refused() {
     let (world, release) = one();
-    overwrite(&world.library(&release), b"a lib");
+    overwrite(&world.artifact(&release), b"a lib");
     let refusal = refused(&world);
     assert!(
         matches!(&refusal, Refusal::Size { found: 5, .. }),
@@ -31,13 +31,13 @@ fn truncated_overwritten_and_grown_libraries_are_refused() {
             .ends_with("has 5 bytes: expected 9 by the manifest"),
         "{refusal}"
     );
-    overwrite(&world.library(&release), b"a librarX");
+    overwrite(&world.artifact(&release), b"a librarX");
     assert_eq!(refused(&world).code(), "digest");
-    overwrite(&world.library(&release), b"a library and more");
+    overwrite(&world.artifact(&release), b"a library and more");
     assert_eq!(refused(&world).code(), "size");
     let file = fs::File::options()
         .write(true)
-        .open(world.library(&release))
+        .open(world.artifact(&release))
         .unwrap();
     file.set_len(2 << 30).unwrap();
     let refusal = refused(&world);
@@ -51,7 +51,7 @@ fn truncated_overwritten_and_grown_libraries_are_refused() {
         ),
         "{refusal}"
     );
-    fs::remove_file(world.library(&release)).unwrap();
+    fs::remove_file(world.artifact(&release)).unwrap();
     assert_eq!(refused(&world).code(), "missing");
     assert_eq!(names(&world.cache()), [""; 0], "nothing of it stays");
 }
@@ -59,7 +59,7 @@ fn truncated_overwritten_and_grown_libraries_are_refused() {
 #[test]
 fn links_pipes_and_folders_in_place_of_files_are_refused() {
     let (world, release) = one();
-    let library = world.library(&release);
+    let library = world.artifact(&release);
     let elsewhere = world.folder.path().join("elsewhere.so");
     fs::rename(&library, &elsewhere).unwrap();
     symlink(&elsewhere, &library).unwrap();

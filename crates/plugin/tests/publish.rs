@@ -47,7 +47,7 @@ fn a_release_is_published_deployed_and_taken_back() {
     let index = publisher.rollback(&world.plugin, 1, Some(&new)).unwrap();
     assert_eq!((index.seq, index.majors.get(&1)), (4, Some(&new)));
     assert!(publisher.verify().unwrap().problems.is_empty());
-    let library = fs::metadata(world.library(&new)).unwrap();
+    let library = fs::metadata(world.artifact(&new)).unwrap();
     assert_eq!(
         library.permissions().mode() & 0o777,
         0o444,
@@ -167,7 +167,7 @@ fn what_is_damaged_is_neither_published_nor_deployed_and_is_named() {
     let world = World::new();
     let publisher = world.publisher();
     let release = world.publish("1.4.0", b"bytes", &["1.4.0"]);
-    let library = world.library(&release);
+    let library = world.artifact(&release);
     fs::remove_file(&library).unwrap();
     fs::write(&library, b"bytez").unwrap();
     let error = publisher

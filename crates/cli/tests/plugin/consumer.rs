@@ -98,7 +98,7 @@ fn follow(reader: &Reader, contact: &mut Contact, index: &Index, unfit: Option<&
     ack.error = None;
     for (major, release) in &index.majors {
         let manifest = reader.manifest(index, release).unwrap();
-        reader.library(&manifest).unwrap();
+        reader.cached(&manifest).unwrap();
         if Some(release) == unfit {
             let error = AckError::new(Some(release.clone()), "init", "no such \u{1b}[2Jdatabase");
             ack.error = Some(error);

@@ -170,7 +170,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Refusal::Platform`], and those of [`Cache::take`].
-    pub fn library(&self, manifest: &Manifest) -> Result<PathBuf, Refusal> {
+    pub fn cached(&self, manifest: &Manifest) -> Result<PathBuf, Refusal> {
         let config = &*self.config;
         let (plugin, release) = (&manifest.description().plugin, manifest.release());
         let artifact = manifest

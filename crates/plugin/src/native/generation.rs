@@ -70,7 +70,7 @@ impl Generation {
     pub fn path(&self) -> &Path {
         self.parts
             .as_ref()
-            .map_or(Path::new(""), |parts| parts.library.path())
+            .map_or(Path::new(""), |parts| parts.code.path())
     }
 
     /// How often it panicked.

@@ -118,7 +118,7 @@ impl Loader {
     ) -> Result<Arc<Generation>, LoadError> {
         let mut parts = Parts {
             id: IDS.fetch_add(1, Ordering::Relaxed),
-            library,
+            code: library,
             context: Context::new(self.services.clone()),
             descriptor: None,
             entries: None,
@@ -153,12 +153,12 @@ fn start(
     config: &[u8],
     expect: &dyn Fn(&Descriptor) -> Result<(), String>,
 ) -> Result<(Arc<Descriptor>, Entries), LoadError> {
-    let path = parts.library.path().to_path_buf();
+    let path = parts.code.path().to_path_buf();
     let wrong = |source| LoadError::Descriptor {
         path: path.clone(),
         source,
     };
-    let address = parts.library.descriptor()?;
+    let address = parts.code.descriptor()?;
     // SAFETY: the library exports a descriptor under this name, or was linked with one; whoever made it promises that it is
     // one.
     let (mut descriptor, entries) = unsafe { Descriptor::read(address) }.map_err(wrong)?;

@@ -14,7 +14,7 @@ use super::library::Library;
 /// A library and everything that points into it.
 pub(super) struct Parts {
     pub(super) id: u64,
-    pub(super) library: Library,
+    pub(super) code: Library,
     pub(super) context: Arc<Context>,
     pub(super) descriptor: Option<Arc<Descriptor>>,
     pub(super) entries: Option<Entries>,
@@ -39,17 +39,17 @@ impl Parts {
             id: self.id,
             name: descriptor.map_or_else(String::new, |known| known.name.clone()),
             release: descriptor.map_or_else(String::new, |known| known.release.to_string()),
-            path: self.library.path().to_path_buf(),
+            path: self.code.path().to_path_buf(),
             fate: Fate::Unmapped,
         };
         let stopped = self.stop(timeout).and_then(|()| self.finish());
         let closed = match stopped {
             // SAFETY: nothing of it runs, and it has let go of everything.
-            Ok(()) => unsafe { self.library.close() },
+            Ok(()) => unsafe { self.code.close() },
             Err(reason) => {
                 // What it was given to call its host by stays as well.
                 std::mem::forget(self.context);
-                self.library.retire();
+                self.code.retire();
                 Err(reason)
             }
         };

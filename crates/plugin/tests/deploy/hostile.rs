@@ -55,14 +55,14 @@ async fn of_a_release_that_is_not_what_was_signed_nothing_is_executed() {
     let world = &victim.world;
     let next = |version: &str| world.publish(&Build::new(version, "1.3.0"));
     let overwritten = next("2.0.0");
-    let mut bytes = fs::read(world.library(&overwritten)).unwrap();
+    let mut bytes = fs::read(world.artifact(&overwritten)).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
-    overwrite(&world.library(&overwritten), &bytes);
+    overwrite(&world.artifact(&overwritten), &bytes);
     let texts = ("release 2.0.0: \"", "");
     victim.refuses(&overwritten, "digest", texts).await;
     let grown = next("2.0.1");
     bytes.push(0);
-    overwrite(&world.library(&grown), &bytes);
+    overwrite(&world.artifact(&grown), &bytes);
     let texts = ("release 2.0.1: \"", " by the manifest");
     victim.refuses(&grown, "size", texts).await;
     let unsigned = next("2.0.2");

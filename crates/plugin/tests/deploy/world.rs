@@ -138,7 +138,7 @@ impl World {
     }
 
     /// The library of a release in the repository.
-    pub(crate) fn library(&self, release: &ReleaseId) -> PathBuf {
+    pub(crate) fn artifact(&self, release: &ReleaseId) -> PathBuf {
         let folder = self.repository.release_folder(release);
         let folder = folder.join(Platform::here().as_str());
         let name = support::names(&folder).pop().unwrap();

@@ -104,7 +104,7 @@ impl World {
             .join(release.to_string())
     }
 
-    pub fn library(&self, release: &ReleaseId) -> PathBuf {
+    pub fn artifact(&self, release: &ReleaseId) -> PathBuf {
         self.release_folder(release)
             .join(Platform::here().as_str())
             .join("liborders.so")
@@ -169,7 +169,7 @@ pub fn one() -> (World, ReleaseId) {
 pub fn library(reader: &Reader, plugin: &PluginName) -> Result<Vec<u8>, Refusal> {
     let index = reader.index(plugin)?;
     let manifest = reader.manifest(&index, reader.named(&index, 1)?)?;
-    Ok(fs::read(reader.library(&manifest)?).unwrap())
+    Ok(fs::read(reader.cached(&manifest)?).unwrap())
 }
 
 /// The reason for which a consumer that has just started takes nothing.

@@ -102,7 +102,7 @@ impl Run {
     }
 
     fn load(&self, manifest: &Manifest) -> Result<Arc<Generation>, Failed> {
-        let path = self.reader.library(manifest)?;
+        let path = self.reader.cached(manifest)?;
         let settings = self.settings(manifest)?;
         let expect = |descriptor: &Descriptor| expected(manifest, descriptor);
         let loader = self.host.loader();
