@@ -3,4 +3,6 @@
 
 mod provider;
 
-polywire_plugin_export::export_plugin!(provider::server, provider::Client);
+const VERSION: &str = "1.5.0";
+
+polywire_plugin_export::export_plugin!(provider::server, provider::Client; plugin = "orders", release = "1.5.0");

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use polywire_benches::contract::{Orders, contract};
+use polywire_benches::contract::{Orders, contract_at};
 use polywire_benches::payload::Order;
 use polywire_contract::Contract;
 use polywire_core::{ContractClient, Error, ErrorKind, Result, Service, Session, codec};
 use polywire_plugin_export::{Export, Setup};
 
 fn described() -> Result<Arc<Contract>> {
-    contract().map_err(|error| Error::new(ErrorKind::Config, error.to_string()))
+    contract_at(crate::VERSION).map_err(|error| Error::new(ErrorKind::Config, error.to_string()))
 }
 
 pub(crate) fn server(_: &Setup) -> Result<Export> {

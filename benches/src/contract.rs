@@ -26,7 +26,15 @@ pub const PLACED: Name = Name::from_static("placed");
 /// # Errors
 /// When the document does not build.
 pub fn contract() -> std::result::Result<Arc<Contract>, ContractError> {
-    let contract = Contract::builder("orders", "1.4.0")
+    contract_at("1.4.0")
+}
+
+/// The same as another version.
+///
+/// # Errors
+/// As [`contract`].
+pub fn contract_at(version: &'static str) -> std::result::Result<Arc<Contract>, ContractError> {
+    let contract = Contract::builder("orders", version)
         .operation::<Order, Quote, NoError>(InteractionInfo::new("quote"))
         .event::<Order>(InteractionInfo::new("placed"))
         .build()?;

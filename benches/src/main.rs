@@ -153,7 +153,12 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         for bytes in [256, 4096] {
             cases.push(plugin::measure(bytes, time).await?);
         }
-        let section = format!("## Plugins\n\n{}", report::plugin_table(&cases));
+        let swaps = plugin::swaps(if arguments.quick { 10 } else { 40 }).await?;
+        let section = format!(
+            "## Plugins\n\n{}\n\n{}",
+            report::plugin_table(&cases),
+            report::plugin_notes(&swaps)
+        );
         writeln!(out, "{section}\n")?;
         sections.push(section);
     }

@@ -110,6 +110,8 @@ pub enum Part {
     Call,
     /// The encoding alone.
     Encoding,
+    /// The typed call, of a short plugin instead of memory.
+    Plugin,
 }
 
 /// Repeats one part a fixed number of times.
@@ -117,12 +119,15 @@ pub enum Part {
 /// # Errors
 /// When a call fails.
 pub async fn repeat(part: Part, times: u32, bytes: usize) -> Result<(), Box<dyn Error>> {
+    if part == Part::Plugin {
+        return crate::plugin::repeat(times, bytes).await;
+    }
     let pair = Pair::start().await?;
     let order = Order::of_size(bytes);
     for _ in 0..times {
         match part {
             Part::Call => black_box(pair.call(black_box(&order)).await?),
-            Part::Encoding => black_box(encoding(black_box(&order))?),
+            _ => black_box(encoding(black_box(&order))?),
         };
     }
     Ok(())

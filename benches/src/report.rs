@@ -48,6 +48,21 @@ pub fn plugin_table(cases: &[plugin::Case]) -> String {
     table.to_string()
 }
 
+/// How soon a deployment is seen.
+#[must_use]
+pub fn plugin_notes(swaps: &plugin::Swaps) -> String {
+    let worst = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
+    format!(
+        "{} swaps under calls: the release answers {:.1} ms after the deployer's command has returned ({:.1} ms at worst), and \
+         {:.1} ms after it was begun ({:.1} ms at worst).",
+        swaps.after.len(),
+        median(&swaps.after),
+        worst(&swaps.after),
+        median(&swaps.whole),
+        worst(&swaps.whole)
+    )
+}
+
 /// The unary calls over loopback: medians of all rounds, and medians of the ratios within a round.
 #[must_use]
 pub fn http_table(cases: &[Case]) -> String {

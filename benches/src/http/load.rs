@@ -13,7 +13,7 @@ use crate::payload::{Order, Quote};
 use crate::stats::percentile;
 
 /// A typed client of one contender.
-pub(super) trait Call: Clone + Send + Sync + 'static {
+pub(crate) trait Call: Clone + Send + Sync + 'static {
     /// What a call fails with.
     type Error: Debug + Display + Send + Sync + 'static;
 

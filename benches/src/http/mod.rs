@@ -10,4 +10,5 @@ pub mod tonic;
 pub use child::serve;
 pub(crate) use child::{Server, parent_gone};
 pub use compare::{Case, Contender, Plan, compare};
+pub(crate) use load::Call;
 pub use load::{Load, Sample};

@@ -1,23 +1,23 @@
-//! A typed call into a plugin, beside a bare function of the same library that does the same encoding, and a trait object here.
+//! A typed call into a plugin that is deployed, beside a bare function of the same library that does the same encoding, a trait
+//! object here, and the same call over memory and HTTP.
 
 mod bare;
+mod deployed;
+mod swap;
 
 use std::error::Error;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use polywire_core::contract::Name;
-use polywire_core::{Result, Service, Session};
-use polywire_plugin::host::{HostConfig, PluginHost};
-use polywire_plugin::{Hosts, PluginChannel};
-
-use crate::contract::{ORDERS, Orders, QUOTE, contract, session};
+use crate::http::Call;
+use crate::http::polywire as http;
 use crate::memory::{Pair, encoding};
 use crate::payload::{Order, Quote};
 use crate::stats::median;
 use bare::Bare;
+use deployed::{Consumer, Repository};
+pub use swap::{Swaps, swaps};
 
 /// A contender's name and what one call of it takes, in nanoseconds, beyond the bare function, by round.
 #[derive(Clone, Debug)]
@@ -39,53 +39,21 @@ pub struct Case {
     pub figures: Vec<Figure>,
 }
 
-/// The plugin of one library in this process.
-#[derive(Debug)]
-struct Loaded {
-    session: Session,
-}
-
-#[derive(Debug)]
-struct One(Arc<PluginHost>);
-
-impl Hosts for One {
-    fn host(&self, _: &Name) -> Result<Arc<PluginHost>> {
-        Ok(self.0.clone())
-    }
-
-    fn started(&self) -> Vec<Arc<PluginHost>> {
-        vec![self.0.clone()]
-    }
-}
-
-impl Loaded {
-    fn new(library: &Path) -> std::result::Result<Self, Box<dyn Error>> {
-        let contract = contract()?;
-        let host = PluginHost::new(HostConfig::new(ORDERS))?;
-        let generation = host.loader().load(library, &[], &|_| Ok(()))?;
-        let service = Service::new(Orders::new(contract.clone()))?;
-        host.install(&generation, service.offer());
-        let channel = Arc::new(PluginChannel::new(Arc::new(One(host)), 2 * 1024 * 1024));
-        Ok(Self {
-            session: session(channel, contract)?,
-        })
-    }
-}
-
 /// Short enough that most batches run without losing the processor.
 const BATCH: u32 = 50;
 /// Who is measured, the bare function first.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "bare function of a library",
     "encoding alone",
     "trait object",
     "memory channel",
     "plugin, short",
     "plugin, on threads of its own",
+    "HTTP, both ends in this process",
 ];
 
 /// Where cargo puts the plugins, beside the program that measures.
-fn library(name: &str) -> std::result::Result<PathBuf, Box<dyn Error>> {
+fn library(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     let program = std::env::current_exe()?;
     let folder = program.parent().ok_or("the program is in no folder")?;
     let path = folder
@@ -118,16 +86,21 @@ impl Quotes for Here {
 ///
 /// # Errors
 /// When a library is missing or a call fails.
-pub async fn measure(bytes: usize, time: Duration) -> std::result::Result<Case, Box<dyn Error>> {
+pub async fn measure(bytes: usize, time: Duration) -> Result<Case, Box<dyn Error>> {
     let (short, patient) = (library("plugin_short")?, library("plugin_patient")?);
-    let bare = Bare::open(&short)?;
-    // The system has each library once, and the bare function is one of the first.
+    // A plugin's library is the plugin's alone.
     let copies = tempfile::tempdir()?;
-    let copy = copies.path().join("short.so");
+    let copy = copies.path().join("bare.so");
     std::fs::copy(&short, &copy)?;
-    let other = copies.path().join("patient.so");
-    std::fs::copy(&patient, &other)?;
-    let (short, patient) = (Loaded::new(&copy)?, Loaded::new(&other)?);
+    let bare = Bare::open(&copy)?;
+    let repositories = [Repository::new()?, Repository::new()?];
+    for (repository, library) in repositories.iter().zip([&short, &patient]) {
+        repository.deploy(&repository.publish(library)?)?;
+    }
+    let [short, patient] = &repositories;
+    let (short, patient) = (Consumer::new(short)?, Consumer::new(patient)?);
+    let server = http::serve().await?;
+    let client = http::Client::new(&server.address).await?;
     let pair = Pair::start().await?;
     let local: Box<dyn Quotes> = black_box(Box::new(Here));
     let order = Order::of_size(bytes);
@@ -144,8 +117,9 @@ pub async fn measure(bytes: usize, time: Duration) -> std::result::Result<Case, 
                     1 => encoding(order)?,
                     2 => local.quote(order.clone()),
                     3 => pair.call(order).await?,
-                    4 => call(&short, order).await?,
-                    _ => call(&patient, order).await?,
+                    4 => short.call(order).await?,
+                    5 => patient.call(order).await?,
+                    _ => client.call(order.clone()).await?,
                 });
             }
             *slot = begin.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH);
@@ -163,11 +137,19 @@ pub async fn measure(bytes: usize, time: Duration) -> std::result::Result<Case, 
     })
 }
 
-async fn call(
-    loaded: &Loaded,
-    order: &Order,
-) -> std::result::Result<Quote, polywire_core::CallError<polywire_core::NoError>> {
-    loaded.session.request(QUOTE, order).await
+/// Calls a short plugin a fixed number of times, for counting instructions under a profiler.
+///
+/// # Errors
+/// As [`measure`].
+pub async fn repeat(times: u32, bytes: usize) -> Result<(), Box<dyn Error>> {
+    let repository = Repository::new()?;
+    repository.deploy(&repository.publish(&library("plugin_short")?)?)?;
+    let consumer = Consumer::new(&repository)?;
+    let order = Order::of_size(bytes);
+    for _ in 0..times {
+        black_box(consumer.call(black_box(&order)).await?);
+    }
+    Ok(())
 }
 
 impl Figure {

@@ -22,6 +22,7 @@ mod document;
 mod error;
 mod exchange;
 pub mod fields;
+mod hex;
 mod history;
 mod letters;
 pub mod lifecycle;

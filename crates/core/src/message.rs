@@ -11,6 +11,7 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex;
 use crate::metadata::Metadata;
 use crate::stamp::Stamp;
 use crate::trace::TraceContext;
@@ -99,6 +100,12 @@ impl MessageId {
     /// # Errors
     /// `InvalidPayload` when it is empty, longer than [`MessageId::MAX`] or has control characters.
     pub fn parse(text: &str) -> Result<Self> {
+        // Our own ids come back as the number they were, so that both ends compare equal.
+        if text.len() == 32
+            && let Some(id) = hex::read(text.as_bytes())
+        {
+            return Ok(Self(Id::Random(id)));
+        }
         if text.is_empty() || text.len() > Self::MAX || text.chars().any(char::is_control) {
             return Err(Error::new(
                 ErrorKind::InvalidPayload,
@@ -109,15 +116,6 @@ impl MessageId {
                 ),
             ));
         }
-        // Our own ids come back as the number they were, so that both ends compare equal.
-        if text.len() == 32
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            && let Ok(id) = u128::from_str_radix(text, 16)
-        {
-            return Ok(Self(Id::Random(id)));
-        }
         Ok(Self(Id::Text(text.into())))
     }
 }
@@ -125,7 +123,11 @@ impl MessageId {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Id::Random(id) => write!(f, "{id:032x}"),
+            Id::Random(id) => {
+                let mut digits = [0; 32];
+                hex::write(&id.to_be_bytes(), &mut digits);
+                f.pad(hex::text(&digits))
+            }
             Id::Text(text) => f.pad(text),
         }
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
+use crate::hex;
+
 /// A trace context (W3C Trace Context, level 1): `traceparent` and, when there is one, `tracestate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -74,28 +76,17 @@ impl TraceContext {
     /// The `traceparent` text as 55 ASCII bytes, without allocating.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 55] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut out = *b"00-00000000000000000000000000000000-0000000000000000-00";
-        let mut put = |at: usize, bytes: &[u8]| {
-            for (index, byte) in bytes.iter().enumerate() {
-                out[at + 2 * index] = HEX[usize::from(byte >> 4)];
-                out[at + 2 * index + 1] = HEX[usize::from(byte & 15)];
-            }
-        };
-        put(3, &self.trace_id.to_be_bytes());
-        put(36, &self.parent_id.to_be_bytes());
-        put(53, &[self.flags]);
+        hex::write(&self.trace_id.to_be_bytes(), &mut out[3..35]);
+        hex::write(&self.parent_id.to_be_bytes(), &mut out[36..52]);
+        hex::write(&[self.flags], &mut out[53..]);
         out
     }
 }
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.parent_id, self.flags
-        )
+        f.pad(hex::text(&self.to_bytes()))
     }
 }
 
@@ -117,22 +108,16 @@ impl FromStr for TraceContext {
         if !shaped {
             return Err(TraceError);
         }
-        let lower_hex = |range: std::ops::Range<usize>| {
-            let part = &text[range];
-            part.bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-                .then_some(part)
-                .ok_or(TraceError)
-        };
-        let version = lower_hex(0..2)?;
-        let later_version =
-            version != "00" && version != "ff" && (bytes.len() == 55 || bytes[55] == b'-');
-        if !(version == "00" && bytes.len() == 55 || later_version) {
-            return Err(TraceError);
+        let number = |range: std::ops::Range<usize>| hex::read(&bytes[range]).ok_or(TraceError);
+        let later = bytes.len() == 55 || bytes[55] == b'-';
+        match number(0..2)? {
+            0 if bytes.len() == 55 => {}
+            1..0xff if later => {}
+            _ => return Err(TraceError),
         }
-        let trace_id = u128::from_str_radix(lower_hex(3..35)?, 16).map_err(|_| TraceError)?;
-        let parent_id = u64::from_str_radix(lower_hex(36..52)?, 16).map_err(|_| TraceError)?;
-        let flags = u8::from_str_radix(lower_hex(53..55)?, 16).map_err(|_| TraceError)?;
+        let trace_id = number(3..35)?;
+        let parent_id = u64::try_from(number(36..52)?).map_err(|_| TraceError)?;
+        let flags = u8::try_from(number(53..55)?).map_err(|_| TraceError)?;
         if trace_id == 0 || parent_id == 0 {
             return Err(TraceError);
         }

@@ -1,6 +1,6 @@
 //! The consumer's end: a channel to the plugins of this process.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use polywire_contract::{Name, Offer};
@@ -28,6 +28,8 @@ pub trait Hosts: Send + Sync + std::fmt::Debug + 'static {
 #[derive(Debug)]
 pub struct PluginChannel {
     hosts: Arc<dyn Hosts>,
+    /// The host that was asked for first: most channels have one.
+    first: OnceLock<Arc<PluginHost>>,
     capability: Capability,
     life: Lifecycle,
 }
@@ -38,8 +40,21 @@ impl PluginChannel {
     pub fn new(hosts: Arc<dyn Hosts>, max_payload: usize) -> Self {
         Self {
             hosts,
+            first: OnceLock::new(),
             capability: Self::capability_of(max_payload),
             life: Lifecycle::default(),
+        }
+    }
+
+    fn host(&self, contract: &Name) -> Result<Arc<PluginHost>> {
+        match self.first.get() {
+            Some(first) if first.contract() == contract => Ok(first.clone()),
+            _ => {
+                let host = self.hosts.host(contract)?;
+                // One that is there stays.
+                let _ = self.first.set(host.clone());
+                Ok(host)
+            }
         }
     }
 
@@ -81,13 +96,13 @@ impl Channel for PluginChannel {
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         self.life.open()?;
-        let host = self.hosts.host(contract)?;
+        let host = self.host(contract)?;
         self.life.until_closed(host.discover()).await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         let _inside = self.life.enter()?;
-        let host = self.hosts.host(&message.head.contract)?;
+        let host = self.host(&message.head.contract)?;
         let answered = self.life.until_closed(host.call(message)).await;
         match answered {
             // This end was closed, and its transport gave the call up before its caller saw that.
@@ -102,7 +117,7 @@ impl Channel for PluginChannel {
 
     async fn send(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
-        let host = self.hosts.host(&message.head.contract)?;
+        let host = self.host(&message.head.contract)?;
         self.life.until_closed(host.send(message)).await
     }
 
@@ -117,7 +132,7 @@ impl Channel for PluginChannel {
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
         self.life.open()?;
-        let host = self.hosts.host(&subscription.contract)?;
+        let host = self.host(&subscription.contract)?;
         let ending = self.life.draining().clone();
         let work = host.subscribe(&subscription, ending);
         self.life.until_closed(work).await

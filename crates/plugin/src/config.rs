@@ -9,6 +9,7 @@ use polywire_core::Bounds;
 use polywire_core::config::Section;
 
 use crate::format::{InstanceId, PluginName};
+use crate::host::Overrun;
 use crate::native::Limits;
 use crate::trust::TrustedKeys;
 use crate::window::{Proof, Window};
@@ -26,6 +27,8 @@ pub struct PluginConfig {
     pub window: Duration,
     /// What proves it.
     pub proof: Proof,
+    /// What becomes of calls that still run when it may not be called any more.
+    pub overrun: Overrun,
     /// Plugins by the contract that they serve, where they have another name than it.
     pub plugins: BTreeMap<Name, PluginName>,
     /// A folder with a file for each plugin, of its name, which it is configured with.
@@ -59,6 +62,7 @@ impl PluginConfig {
             state,
             window: Duration::from_secs(60),
             proof: Proof::Write,
+            overrun: Overrun::default(),
             plugins: BTreeMap::new(),
             settings: None,
             bake: Duration::from_secs(30),
@@ -92,6 +96,10 @@ impl PluginConfig {
             },
             _ => Proof::Write,
         };
+        let overrun = match section.one_of("overrun", &["fence", "abort"]) {
+            Some("abort") => Overrun::Abort,
+            _ => Overrun::Fence,
+        };
         let plugins = plugins(section);
         let window = section.duration("window", Window::MIN..=Window::MAX);
         let times = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
@@ -114,6 +122,7 @@ impl PluginConfig {
         Some(Self {
             window: window.unwrap_or(default.window),
             proof,
+            overrun,
             plugins: plugins?,
             settings,
             bake: bake.unwrap_or(default.bake),

@@ -140,6 +140,7 @@ impl Plugins {
             limits: config.limits.clone(),
             bounds: config.bounds.clone(),
             workers: config.workers,
+            overrun: config.overrun,
             ..HostConfig::new(contract.clone())
         })?;
         // Each host acknowledges for itself, also where several contracts have one plugin.

@@ -29,6 +29,7 @@ fn defaults_and_paths() {
     assert_eq!(config.state, PathBuf::from("/var/lib/shop"));
     assert_eq!(config.window, Duration::from_secs(60));
     assert_eq!(config.proof, Proof::Write);
+    assert_eq!(config.overrun, Overrun::Fence);
     assert_eq!(config.keys.ids().count(), 1);
     let orders = Name::from_static("orders");
     assert_eq!(config.plugin_of(&orders).unwrap().as_str(), "orders");
@@ -38,7 +39,7 @@ fn defaults_and_paths() {
 #[test]
 fn everything_else() {
     let config = with(
-        "window = \"5m\"\nproof = \"beacon\"\nclock_skew = \"9s\"\nplugins = [\"orders = shop-orders\"]\nbake = \"1s\"\nworkers = 4\nmax_payload = \"64 KiB\"\nsettings = \"plugin.d\"\nquiesce = \"2s\"\nmax_resident = 9\n",
+        "window = \"5m\"\nproof = \"beacon\"\nclock_skew = \"9s\"\nplugins = [\"orders = shop-orders\"]\nbake = \"1s\"\nworkers = 4\nmax_payload = \"64 KiB\"\nsettings = \"plugin.d\"\nquiesce = \"2s\"\noverrun = \"abort\"\nmax_resident = 9\n",
     )
     .unwrap();
     let skew = Duration::from_secs(9);
@@ -51,6 +52,7 @@ fn everything_else() {
     assert_eq!(config.limits.max_resident, 9);
     assert_eq!(config.limits.quiesce, Duration::from_secs(2));
     assert_eq!(config.bake, Duration::from_secs(1));
+    assert_eq!(config.overrun, Overrun::Abort);
 }
 
 #[test]
@@ -58,6 +60,7 @@ fn mistakes_say_what_would_be_valid() {
     for (text, expected) in [
         ("window = \"10ms\"", "window"),
         ("proof = \"wirte\"", "write"),
+        ("overrun = \"stop\"", "abort"),
         ("clock_skew = \"1s\"", "unknown key \"clock_skew\""),
         (
             "plugins = [\"orders\"]",

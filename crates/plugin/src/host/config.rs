@@ -3,6 +3,7 @@
 use polywire_contract::Name;
 use polywire_core::Bounds;
 
+use super::Overrun;
 use crate::native::Limits;
 
 /// What a [`PluginHost`](super::PluginHost) is made of.
@@ -20,6 +21,8 @@ pub struct HostConfig {
     pub workers: usize,
     /// With so many calls that were given up and still run, the channel is unhealthy: 8.
     pub max_stuck: usize,
+    /// What becomes of calls that still run when their release may not be called any more.
+    pub overrun: Overrun,
 }
 
 impl HostConfig {
@@ -33,6 +36,7 @@ impl HostConfig {
             bounds: Bounds::default(),
             workers: 256,
             max_stuck: 8,
+            overrun: Overrun::default(),
         }
     }
 }

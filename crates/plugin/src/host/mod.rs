@@ -5,6 +5,7 @@ mod config;
 mod demand;
 mod keeper;
 mod look;
+mod overrun;
 mod resident;
 mod roster;
 mod subscribe;
@@ -26,9 +27,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::HostConfig;
 pub use keeper::{Deployment, Keeper};
+pub use overrun::Overrun;
 
 use crate::native::{Generation, Loader};
 use demand::{State, Wanted};
+use overrun::Watchdog;
 use resident::Resident;
 use roster::Roster;
 use switch::{HostServices, Runner, Switch, unrequired};
@@ -45,6 +48,8 @@ pub struct PluginHost {
     parts: Mutex<Parts>,
     wanted: Mutex<Wanted>,
     state: Mutex<State>,
+    /// Where calls may not overrun.
+    watchdog: Option<Watchdog>,
     workers: tokio::sync::Mutex<Workers>,
     /// Ends subscriptions.
     stopped: CancellationToken,
@@ -86,6 +91,10 @@ impl PluginHost {
         let loader = Loader::new(config.limits.clone(), services)
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let workers = switch.exchange.work(Runner(switch.clone()))?;
+        let watchdog = match config.overrun {
+            Overrun::Fence => None,
+            Overrun::Abort => Some(Watchdog::start()?),
+        };
         Ok(Arc::new(Self {
             config,
             switch,
@@ -93,6 +102,7 @@ impl PluginHost {
             parts: Mutex::default(),
             wanted: Mutex::default(),
             state: Mutex::default(),
+            watchdog,
             workers: tokio::sync::Mutex::new(workers),
             stopped: CancellationToken::new(),
         }))
@@ -127,7 +137,7 @@ impl PluginHost {
         let mut parts = self.parts.lock();
         parts.residents = by_major
             .into_iter()
-            .map(|(major, offered)| (major, Arc::new(self.resident(generation, None, offered))))
+            .map(|(major, offered)| (major, self.resident(generation, None, offered)))
             .collect();
         parts.instance = offer.instance().map(str::to_owned);
         self.turn(&parts);
@@ -163,13 +173,19 @@ impl PluginHost {
         generation: &Arc<Generation>,
         deployed: Option<resident::Deployed>,
         offered: Vec<Offered>,
-    ) -> Resident {
-        Resident::new(
+    ) -> Arc<Resident> {
+        let contract = &self.config.contract;
+        let resident = Resident::new(
             generation.clone(),
             deployed,
-            (&self.config.contract, offered),
+            (contract, offered),
             self.config.workers,
-        )
+        );
+        let resident = Arc::new(resident);
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.watch(&resident);
+        }
+        resident
     }
 
     /// Calls an operation.

@@ -34,6 +34,8 @@ pub(super) struct Resident {
     /// Ends the calls that are under way, for those who wait for them.
     cut: CancellationToken,
     stuck: Arc<AtomicUsize>,
+    /// How many calls are in the plugin.
+    running: AtomicUsize,
     calls: AtomicU64,
     faults: AtomicU64,
 }
@@ -93,6 +95,7 @@ impl Resident {
             workers,
             cut: CancellationToken::new(),
             stuck: Arc::default(),
+            running: AtomicUsize::new(0),
             calls: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         }
@@ -132,6 +135,15 @@ impl Resident {
         deployed.map_or(Ok(()), |deployed| deployed.gate.check())
     }
 
+    /// Whether calls were let in when the time was looked at last, which is enough to ask after a call that was short.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    fn check_open(&self) -> Result<()> {
+        let deployed = self.deployed.as_ref();
+        deployed.map_or(Ok(()), |deployed| deployed.gate.check_open())
+    }
+
     /// Gives up every call that is under way.
     pub(super) fn cut(&self) {
         self.cut.cancel();
@@ -140,6 +152,11 @@ impl Resident {
     /// How many calls were given up by their callers and still run.
     pub(super) fn stuck(&self) -> usize {
         self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// How many calls are in the plugin, whether anybody waits for them or not.
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
     }
 
     /// How many calls ended, and how many of them by a fault of the plugin's own: a panic, or nonsense for an answer.
@@ -175,15 +192,17 @@ impl Place {
                 Error::new(ErrorKind::TooLarge, error.to_string()).dispatched_as(Dispatched::No)
             })
         })?;
-        let answer = if self.resident.short {
+        let (answer, checked) = if self.resident.short {
             let timeout = self.time_left(head)?;
-            self.run(timeout, &headers, &body, None)
+            let answer = self.run(timeout, &headers, &body, None);
+            (answer, self.resident.check_open())
         } else {
-            self.hand_over(head, headers, body).await
+            let answer = self.hand_over(head, headers, body).await;
+            (answer, self.resident.check())
         };
         self.resident.count(&answer);
         // What was let in and came out too late is not what is deployed any more.
-        if let Err(expired) = self.resident.check() {
+        if let Err(expired) = checked {
             return Err(expired.dispatched_as(Dispatched::Maybe));
         }
         answer
@@ -203,14 +222,17 @@ impl Place {
         body: &[u8],
         cancel: Option<&Cancel>,
     ) -> Result<(Outcome, Bytes)> {
-        self.resident.generation.call(&Request {
+        self.resident.running.fetch_add(1, Ordering::AcqRel);
+        let answer = self.resident.generation.call(&Request {
             contract: self.contract,
             method: self.method,
             timeout,
             headers,
             body,
             cancel,
-        })
+        });
+        self.resident.running.fetch_sub(1, Ordering::AcqRel);
+        answer
     }
 
     /// Runs it on a thread that may block.

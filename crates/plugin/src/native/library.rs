@@ -89,6 +89,11 @@ impl Opened {
     fn open(path: &Path, most: usize) -> Result<Self, LoadError> {
         let (place, file) = Place::of(path)?;
         registry::enter(&place, file, most)?;
+        // One that somebody else has opened stays when it is closed here, and its owner would go on with what has ended.
+        if maps::has(&place.path, place.device, place.inode) == Some(true) {
+            registry::leave(&place);
+            return Err(LoadError::Loaded { path: place.path });
+        }
         // SAFETY: loading runs code of the library, which whoever called trusts; that is what it is for.
         match unsafe { Handle::open(Some(&place.path), RTLD_NOW | RTLD_LOCAL) } {
             Ok(handle) => Ok(Self {

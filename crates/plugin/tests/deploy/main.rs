@@ -13,6 +13,7 @@ mod consumer;
 mod held;
 mod hostile;
 mod majors;
+mod overrun;
 mod replaced;
 mod revoked;
 mod settings;

@@ -123,6 +123,19 @@ fn a_file_is_loaded_once_whatever_its_name() {
 }
 
 #[test]
+fn a_file_that_something_else_has_loaded_is_left_to_it() {
+    let world = World::new();
+    let library = compiled(world.folder(), "greeter", &[]);
+    // SAFETY: it is a plugin in C, which has no constructors.
+    let other = unsafe { libloading::Library::new(&library) }.unwrap();
+    let error = world.loader.load(&library, b"", &anything).unwrap_err();
+    assert!(error.to_string().contains("is loaded already"), "{error}");
+    drop(other);
+    drop(world.loader.load(&library, b"", &anything).unwrap());
+    assert_eq!(world.ended().fate, Fate::Unmapped);
+}
+
+#[test]
 fn a_new_file_is_not_taken_for_one_that_was_removed() {
     let world = World::within(Limits {
         max_resident: 2000,

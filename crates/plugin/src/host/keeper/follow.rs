@@ -208,7 +208,7 @@ impl Run {
         match self.loaded(slot, manifest, &offered) {
             Ok(resident) => {
                 self.refused.remove(slot);
-                self.swap(slot, Arc::new(resident));
+                self.swap(slot, resident);
             }
             Err(failed) => {
                 self.refuse(slot.clone(), failed.code, failed.message, failed.again);

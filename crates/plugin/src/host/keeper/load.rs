@@ -62,7 +62,7 @@ impl Run {
         slot: &Slot,
         manifest: &Manifest,
         offered: &[Offered],
-    ) -> Result<Resident, Failed> {
+    ) -> Result<Arc<Resident>, Failed> {
         let current = self.current(slot.major);
         // Once it is let in no more, whoever can be served by this one is.
         if current.is_some_and(|current| current.check().is_ok()) {
