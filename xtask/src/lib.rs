@@ -6,6 +6,7 @@
     reason = "tasks talk to whoever runs them"
 )]
 
+mod alone;
 mod arrows;
 mod bench;
 mod broker;

@@ -40,7 +40,11 @@ fn switched_off(text: &str) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-fn files(root: &Path) -> Result<Vec<PathBuf>> {
+/// The sources and documents in a folder, in order.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::command::{announce, cargo};
-use crate::{Result, arrows, broker, compose, interop, postgres, prose, readme, suites};
+use crate::{Result, alone, arrows, broker, compose, interop, postgres, prose, readme, suites};
 
 /// What to test.
 #[derive(Clone, Debug, Args)]
@@ -33,6 +33,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     compose::check()?;
     prose::check()?;
     arrows::check()?;
+    alone::check()?;
     suites::forget()?;
     let mut everything = cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     everything.env(suites::VARIABLE, suites::file());

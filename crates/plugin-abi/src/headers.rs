@@ -90,10 +90,13 @@ impl<'a> Iterator for Headers<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (name, value, rest) = split(self.0).ok()?;
         self.0 = rest;
-        Some((
-            std::str::from_utf8(name).ok()?,
-            std::str::from_utf8(value).ok()?,
-        ))
+        // SAFETY: `read` is the only way to headers, and has found both to be UTF-8.
+        Some(unsafe {
+            (
+                std::str::from_utf8_unchecked(name),
+                std::str::from_utf8_unchecked(value),
+            )
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! A shop in three roles that do not know which transport they talk over.
 //!
 //! Begin with the contract, [`v1`], then the provider, [`orders`], the consumer, [`storefront`], and the subscriber,
-//! [`billing`]. `memory.toml`, `http.toml` and `amqp.toml` are all that differs between one process
-//! and three, and between talking directly and through a broker.
+//! [`billing`]; a [`kiosk`] only asks. `memory.toml`, `http.toml` and `amqp.toml` are all that differs between one process and
+//! three, and between talking directly and through a broker.
 
 #![allow(
     clippy::print_stdout,
@@ -10,6 +10,7 @@
 )]
 
 pub mod billing;
+pub mod kiosk;
 pub mod options;
 pub mod orders;
 mod progress;
@@ -44,6 +45,15 @@ pub async fn run(options: &Options) -> Result<()> {
         transport: transport(options),
         ..Report::default()
     };
+    if options.roles == [Role::Kiosk] {
+        let rows = sheet::read(&options.data)?;
+        report.kiosk = Some(kiosk::run(&wire, &rows).await?);
+        "ok".clone_into(&mut report.verdict);
+        return options
+            .report
+            .as_ref()
+            .map_or(Ok(()), |path| report.write(path));
+    }
     let worked = work(&wire, options, &mut report).await;
     report.verdict = worked
         .as_ref()
@@ -67,6 +77,9 @@ async fn serve(wire: &Polywire, options: &Options) -> Result<()> {
 
 /// The roles that come to an end.
 async fn work(wire: &Polywire, options: &Options, report: &mut Report) -> Result<()> {
+    if options.has(Role::Kiosk) {
+        return Err("a kiosk runs alone: name no other role".into());
+    }
     let rows = sheet::read(&options.data)?;
     if options.has(Role::Orders) {
         serve(wire, options).await?;

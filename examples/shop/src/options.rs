@@ -41,6 +41,8 @@ pub enum Role {
     Storefront,
     /// The subscriber; ends when the day is closed
     Billing,
+    /// A consumer that asks for prices until it is told to end; it is alone
+    Kiosk,
 }
 
 /// The versions that the provider serves.

@@ -16,7 +16,7 @@ use self::announcer::Announcer;
 use crate::v2::{Basket, Day, Money, Order, OrderNumber, OrdersError, Quote, Shipped};
 use crate::{v1, v2};
 
-pub use self::plugin::export;
+pub use self::plugin::{export, export_two};
 
 /// Which versions to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::billing::Billed;
+use crate::kiosk::Shown;
 use crate::storefront::Sold;
 
 /// What one run did.
@@ -17,6 +18,8 @@ pub struct Report {
     pub storefront: Option<Sold>,
     /// What billing did, if it ran to its end.
     pub billing: Option<Billed>,
+    /// What the kiosk did, if it was told to end.
+    pub kiosk: Option<Shown>,
     /// `ok`, or what went wrong.
     pub verdict: String,
 }

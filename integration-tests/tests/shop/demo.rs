@@ -1,6 +1,6 @@
 //! The demonstration, as `cargo xtask demo` runs it, on a small data file.
 
-use xtask::demo::Demo;
+use xtask::demo::{Demo, Plugins};
 
 use crate::program;
 
@@ -9,7 +9,7 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
     let (before, folder) = (program::bytes(), program::folder());
     let demo = Demo::new(
         program::PROGRAM.into(),
-        program::plugin(),
+        Plugins::within(&program::plugins()),
         folder.path().join("orders.json"),
         folder.path().join("reports"),
     );
@@ -68,5 +68,18 @@ fn every_transport_has_its_row_and_the_refusal_is_resolved() {
         ),
         "{refusal}"
     );
+    for said in [
+        "  1.4.0 serves\n",
+        "\n  1.5.0 is deployed, and serves ",
+        "\n  2.0.0 cannot take its place: release 2.0.0",
+        "\n  2.0.0 is deployed beside it, and 1.5.0 serves on\n",
+        "\n  1.4.0 is back ",
+        " after a rollback\n",
+        " the deployment window of plugin \"orders\" has expired: repository ",
+        "\n  it is back: calls are let in ",
+        " were refused, all while the repository was away\n",
+    ] {
+        assert!(text.contains(said), "{said:?}: {text}");
+    }
     assert!(program::bytes() == before, "the program changed");
 }

@@ -15,17 +15,16 @@ pub(crate) fn file(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The provider as a plugin, which cargo builds with the tests of the whole workspace.
-pub(crate) fn plugin() -> PathBuf {
+/// The folder of the provider's libraries, which cargo builds with the tests of the whole workspace.
+pub(crate) fn plugins() -> PathBuf {
     let program = std::env::current_exe().unwrap();
-    let target = program.ancestors().nth(2).unwrap();
-    let library = target.join("examples/libshop_orders.so");
+    let folder = program.ancestors().nth(2).unwrap().join("examples");
     assert!(
-        library.is_file(),
-        "{} is missing: cargo build -p shop --example shop_orders makes it",
-        library.display()
+        folder.join("libshop_orders_two.so").is_file(),
+        "the libraries are missing in {}: cargo build -p shop --examples makes them",
+        folder.display()
     );
-    library
+    folder
 }
 
 /// The program, byte for byte.

@@ -1,46 +1,121 @@
 //! A repository with the example's provider, signed by a key of the moment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use polywire_plugin::format::Platform;
-use polywire_plugin::publish::{Deploy, Pack, Publisher, describe, pack};
+use polywire_plugin::format::{Index, Platform, PluginName, ReleaseId};
+use polywire_plugin::publish::{Deploy, Pack, Patience, Publisher, describe, pack};
 use polywire_plugin::trust::SigningKey;
+use polywire_plugin::window::SystemBootClock;
 
 use super::transport::Loading;
 use crate::Result;
 
-/// Publishes and deploys a library, and says by which settings a process finds it.
-///
-/// # Errors
-/// What kept it from being deployed.
-pub(super) fn fresh(
-    library: &Path,
-    folder: &Path,
-    loading: &Loading,
-) -> Result<[(&'static str, String); 3]> {
-    let place = std::path::absolute(folder)?.join("plugin");
-    // Libraries are large: those of the demonstration before make room.
-    if place.exists() {
-        std::fs::remove_dir_all(&place)?;
+/// A repository of one plugin.
+pub(super) struct Repository {
+    place: PathBuf,
+    publisher: Publisher,
+    key: String,
+}
+
+/// A release that was published.
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    pub(super) plugin: PluginName,
+    pub(super) id: ReleaseId,
+}
+
+/// The major that the example's first provider serves.
+const FIRST: u64 = 1;
+/// How long a consumer may take to follow.
+const SOON: Duration = Duration::from_secs(60);
+
+impl Repository {
+    /// An empty one, in a folder of the reports.
+    pub(super) fn create(reports: &Path, name: &str) -> Result<Self> {
+        let place = std::path::absolute(reports)?.join(name);
+        // Libraries are large: those of the demonstration before make room.
+        if place.exists() {
+            std::fs::remove_dir_all(&place)?;
+        }
+        std::fs::create_dir_all(&place)?;
+        let keys = SigningKey::generate(None)?;
+        let key = keys.public.lines().last().unwrap_or_default().to_owned();
+        let publisher = Publisher::create(
+            &place.join("repository"),
+            SigningKey::open(&keys.secret, None)?,
+        )?;
+        Ok(Self {
+            place,
+            publisher,
+            key,
+        })
     }
-    let (repository, packed) = (place.join("repository"), place.join("packed"));
-    std::fs::create_dir_all(&place)?;
-    let keys = SigningKey::generate(None)?;
-    let publisher = Publisher::create(&repository, SigningKey::open(&keys.secret, None)?)?;
-    let descriptor = describe(library, |_, _| {})?;
-    let release = Pack::described(&descriptor, vec![(Platform::here(), library.to_owned())])?;
-    pack(&release, &packed)?;
-    let deploy = Deploy {
-        release: publisher.publish(&packed)?.release,
-        majors: [].into(),
-        expected_seq: None,
-    };
-    publisher.deploy(&release.plugin, &deploy)?;
-    let key = keys.public.lines().last().unwrap_or_default().to_owned();
-    let state = place.join("state");
-    Ok([
-        (loading.repository, repository.display().to_string()),
-        (loading.keys, key),
-        (loading.state, state.display().to_string()),
-    ])
+
+    /// By which settings a process finds it.
+    pub(super) fn settings(&self, loading: &Loading) -> [(&'static str, String); 3] {
+        let path = |name| self.place.join(name).display().to_string();
+        [
+            (loading.repository, path("repository")),
+            (loading.keys, self.key.clone()),
+            (loading.state, path("state")),
+        ]
+    }
+
+    /// Packs and publishes a library.
+    pub(super) fn publish(&self, library: &Path) -> Result<Release> {
+        let descriptor = describe(library, |_, _| {})?;
+        let release = Pack::described(&descriptor, vec![(Platform::here(), library.to_owned())])?;
+        let packed = self.place.join(format!("packed-{}", release.version));
+        pack(&release, &packed)?;
+        let id = self.publisher.publish(&packed)?.release;
+        std::fs::remove_dir_all(&packed)?;
+        Ok(Release {
+            plugin: release.plugin,
+            id,
+        })
+    }
+
+    /// Has a release serve the major that it can, or another one.
+    pub(super) fn deploy(&self, release: &Release, major: Option<u64>) -> Result<Index> {
+        let deploy = Deploy {
+            release: release.id.clone(),
+            majors: major.into_iter().collect(),
+            expected_seq: None,
+        };
+        Ok(self.publisher.deploy(&release.plugin, &deploy)?)
+    }
+
+    /// Has the release before serve the first major again.
+    pub(super) fn roll_back(&self, release: &Release) -> Result<Index> {
+        Ok(self.publisher.rollback(&release.plugin, FIRST, None)?)
+    }
+
+    /// Waits until a consumer says that it runs what an index names for the first major. Answers how long that took.
+    pub(super) fn followed(&self, index: &Index) -> Result<Duration> {
+        let begin = Instant::now();
+        let patience = Patience {
+            window: SOON,
+            grace: Duration::ZERO,
+            pause: Duration::from_millis(5),
+        };
+        let mut follows = false;
+        self.publisher
+            .wait(index, patience, &SystemBootClock, sleep, |_, acks| {
+                follows = acks
+                    .iter()
+                    .any(|ack| ack.running.get(&FIRST) == index.majors.get(&FIRST));
+                !follows
+            })?;
+        if follows {
+            return Ok(begin.elapsed());
+        }
+        Err(format!("no consumer runs what was deployed within {SOON:?}").into())
+    }
+
+    /// Takes it away, or brings it back.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        Ok(std::fs::rename(self.place.join(from), self.place.join(to))?)
+    }
 }

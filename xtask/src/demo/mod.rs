@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: the same program over every transport, with nothing but another configuration.
 
 mod deploy;
+mod live;
 mod process;
 mod report;
 mod shop;
@@ -9,7 +10,7 @@ mod transport;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::Args;
@@ -17,6 +18,7 @@ use clap::Args;
 use crate::broker::{self, Supplied};
 use crate::command::{cargo, run};
 use crate::{Result, tree};
+use deploy::Repository;
 pub use process::Role;
 pub use report::{OK, Report};
 use shop::Shop;
@@ -42,7 +44,7 @@ pub struct Demo {
     /// The example program.
     pub program: PathBuf,
     /// Its provider as a plugin.
-    pub plugin: PathBuf,
+    pub plugins: Plugins,
     /// The orders to process.
     pub data: PathBuf,
     /// A folder for reports; it is made.
@@ -51,20 +53,49 @@ pub struct Demo {
     pub progress: bool,
 }
 
+/// The libraries of the example's provider.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Plugins {
+    /// Its first release.
+    pub first: PathBuf,
+    /// The one after it.
+    pub next: PathBuf,
+    /// The first one of the next major.
+    pub two: PathBuf,
+}
+
+impl Plugins {
+    /// Those that cargo has built into a folder.
+    #[must_use]
+    pub fn within(folder: &Path) -> Self {
+        let library = |name| {
+            let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+            folder.join(format!("{prefix}{name}{suffix}"))
+        };
+        Self {
+            first: library("shop_orders"),
+            next: library("shop_orders_next"),
+            two: library("shop_orders_two"),
+        }
+    }
+}
+
 impl Demo {
     /// A demonstration of a built program.
     #[must_use]
-    pub fn new(program: PathBuf, plugin: PathBuf, data: PathBuf, reports: PathBuf) -> Self {
+    pub fn new(program: PathBuf, plugins: Plugins, data: PathBuf, reports: PathBuf) -> Self {
         Self {
             program,
-            plugin,
+            plugins,
             data,
             reports,
             progress: false,
         }
     }
 
-    /// Runs it over every transport there is, then shows a refusal and how it is resolved.
+    /// Runs it over every transport there is, then shows a refusal and how it is resolved, and a provider that is replaced
+    /// while it is called.
     ///
     /// # Errors
     /// The first thing that did not go as it must; what was printed until then stays.
@@ -90,6 +121,11 @@ impl Demo {
             self.migrate(transport, &broker, out)?;
             for other in processes {
                 self.switch(transport, other, &broker, out)?;
+            }
+        }
+        for transport in TRANSPORTS {
+            if let Layout::Loading(loading) = &transport.layout {
+                self.live(transport, loading, out)?;
             }
         }
         broker.map_or(Ok(()), Supplied::stop)
@@ -153,7 +189,9 @@ impl Demo {
             settings.push((brokered.expiry.0, brokered.expiry.1.to_owned()));
         }
         if let Layout::Loading(loading) = &transport.layout {
-            settings.extend(deploy::fresh(&self.plugin, &self.reports, loading)?);
+            let repository = Repository::create(&self.reports, transport.name)?;
+            repository.deploy(&repository.publish(&self.plugins.first)?, None)?;
+            settings.extend(repository.settings(loading));
         }
         Ok(Shop::new(self, transport, settings))
     }
@@ -183,14 +221,7 @@ fn unique() -> String {
 /// # Errors
 /// As [`Demo::run`], and when the example does not build.
 pub(crate) fn task(arguments: &Arguments) -> Result<()> {
-    let mut words = vec![
-        "build",
-        "--package",
-        "shop",
-        "--bins",
-        "--example",
-        "shop_orders",
-    ];
+    let mut words = vec!["build", "--package", "shop", "--bins", "--examples"];
     let profile = if arguments.release {
         words.push("--release");
         "release"
@@ -202,15 +233,11 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
     run(build)?;
     let built = tree::target().join(profile);
     let program = built.join(format!("shop{}", std::env::consts::EXE_SUFFIX));
-    let plugin = built.join("examples").join(format!(
-        "{}shop_orders{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ));
+    let plugins = Plugins::within(&built.join("examples"));
     let own = tree::root().join("examples/shop/data/orders.json");
     let data = arguments.data.clone().unwrap_or(own);
     let reports = tree::target().join("polywire").join("demo");
-    let mut demo = Demo::new(program, plugin, data, reports);
+    let mut demo = Demo::new(program, plugins, data, reports);
     demo.progress = std::io::stderr().is_terminal();
     demo.run(&mut std::io::stdout().lock())?;
     if !arguments.release {

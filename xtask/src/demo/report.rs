@@ -19,8 +19,20 @@ pub struct Report {
     pub storefront: Option<Storefront>,
     /// The subscriber's part.
     pub billing: Option<Billing>,
+    /// The part of a consumer that goes on until it is told to end.
+    pub kiosk: Option<Kiosk>,
     /// `ok`, or what went wrong.
     pub verdict: String,
+}
+
+/// What a consumer did that goes on until it is told to end.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Kiosk {
+    /// How many calls were answered.
+    pub answered: u64,
+    /// How many were not.
+    pub refused: u64,
 }
 
 /// What the consumer did.
@@ -61,6 +73,7 @@ impl Report {
             transport: self.transport,
             storefront: self.storefront.or(other.storefront),
             billing: self.billing.or(other.billing),
+            kiosk: self.kiosk.or(other.kiosk),
             verdict: if self.verdict == OK {
                 other.verdict
             } else {

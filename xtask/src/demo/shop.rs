@@ -131,6 +131,15 @@ impl<'a> Shop<'a> {
         Ok(report.verdict)
     }
 
+    /// A consumer that goes on until it is told to end.
+    pub(crate) fn kiosk(&self, report: &Path) -> Result<Role> {
+        let mut command = self.command(&["kiosk"]);
+        command.arg("--report").arg(report);
+        // What it is told, it prints.
+        command.stderr(Stdio::null());
+        Role::start("kiosk", command)
+    }
+
     fn provider(&self) -> Result<Provider> {
         let mut command = self.command(&["orders"]);
         command
@@ -184,7 +193,7 @@ impl<'a> Shop<'a> {
     }
 
     /// A report's path, with nothing there yet.
-    fn fresh_report(&self, role: &str) -> Result<PathBuf> {
+    pub(crate) fn fresh_report(&self, role: &str) -> Result<PathBuf> {
         let path = self
             .demo
             .reports

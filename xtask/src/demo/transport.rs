@@ -53,6 +53,8 @@ pub struct Loading {
     pub keys: &'static str,
     /// The setting of a folder of the process's own.
     pub state: &'static str,
+    /// The setting of how long it goes on without them.
+    pub window: &'static str,
 }
 
 /// Which settings connect all roles to a broker, where they share nothing with anybody else.
@@ -121,6 +123,7 @@ pub const TRANSPORTS: &[Transport] = &[
             repository: "POLYWIRE_TRANSPORT_PLUGIN_REPOSITORY",
             keys: "POLYWIRE_TRANSPORT_PLUGIN_KEYS",
             state: "POLYWIRE_TRANSPORT_PLUGIN_STATE",
+            window: "POLYWIRE_TRANSPORT_PLUGIN_WINDOW",
         }),
         brokered: None,
         store: None,

@@ -1,5 +1,7 @@
 //! Libraries that do not become a generation.
 
+#![allow(unsafe_code, reason = "a library is opened by other means")]
+
 use polywire_plugin::native::{Fate, Limits, Loader};
 
 use crate::libraries::{World, anything, compiled, fixture};
