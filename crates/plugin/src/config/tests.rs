@@ -26,7 +26,7 @@ fn with(text: &str) -> Result<PluginConfig, String> {
 fn defaults_and_paths() {
     let config = with("").unwrap();
     assert!(
-        matches!(&config.repository, Repository::Folder(folder) if *folder == PathBuf::from("conf/plugins")),
+        matches!(&config.repository, Repository::Folder(folder) if folder.as_path() == std::path::Path::new("conf/plugins")),
         "{config:?}"
     );
     assert_eq!(config.state, PathBuf::from("/var/lib/shop"));

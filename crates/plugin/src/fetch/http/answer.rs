@@ -40,11 +40,11 @@ pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    let tls = cause
-        .downcast_ref::<io::Error>()
-        .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>())
-        .or_else(|| cause.downcast_ref());
-    match tls {
+    // What an error of a connection holds is not among its sources.
+    while let Some(held) = cause.downcast_ref().and_then(io::Error::get_ref) {
+        cause = held;
+    }
+    match cause.downcast_ref() {
         Some(rustls::Error::InvalidCertificate(_)) => format!(
             "{cause}: tls.ca names the authorities that are trusted, in place of the public ones"
         ),

@@ -146,7 +146,7 @@ impl Client {
             let text = format!("no answer within {patience:?}: timeout is for longer ones");
             answer::unreachable(url, io::ErrorKind::TimedOut, text)
         };
-        match self.wait(timeout(patience, asked)) {
+        match self.wait(async move { timeout(patience, asked).await }) {
             Some(Ok(answered)) => answered,
             Some(Err(_)) => Err(late()),
             None => Err(answer::unreachable(url, io::ErrorKind::Other, ENDED)),
