@@ -59,7 +59,7 @@ fn a_contact_does_not_believe_a_tag() {
     let web = Web::new(&world.root());
     let reader = reader(&world, &web.repository());
     // As of a server whose tags are times in seconds.
-    web.fault("index/", Fault::OneTag);
+    web.fault("index/", Fault::OneTag(Duration::from_secs(3600)));
     let index = reader.index(&world.plugin).unwrap();
     world.deploy(&release);
     assert_eq!(reader.index(&world.plugin).unwrap().seq, 1);
@@ -75,6 +75,19 @@ fn a_contact_does_not_believe_a_tag() {
     world.publisher().beacon(&world.plugin).unwrap();
     reader.fetcher().beacon(&world.plugin).unwrap();
     assert_eq!(reader.index(&world.plugin).unwrap().seq, 3);
+}
+
+#[test]
+fn a_tag_of_what_was_written_a_moment_ago_is_not_believed() {
+    let (world, release) = one();
+    let web = Web::new(&world.root());
+    let reader = reader(&world, &web.repository());
+    web.fault("index/", Fault::OneTag(Duration::ZERO));
+    for seq in 1..=5 {
+        assert_eq!(reader.index(&world.plugin).unwrap().seq, seq);
+        world.deploy(&release);
+    }
+    assert_eq!(web.count("GET", "index/", 304), 0);
 }
 
 #[test]
@@ -101,7 +114,7 @@ fn acknowledgements_are_put_and_taken_back() {
     // Taken is not yet kept.
     web.fault("acks/", Fault::Status(202));
     let refusal = reader.fetcher().acknowledge(&ack).unwrap_err();
-    let end = "the server answered 202 Accepted: 200, 201 or 204 would say that the acknowledgement is kept";
+    let end = "the server answered 202 Accepted: 200, 201 or 204 would say that the acknowledgement is kept: may the server write to that folder?";
     assert!(text(&refusal).ends_with(end), "{refusal}");
 }
 

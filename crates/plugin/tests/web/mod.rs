@@ -38,8 +38,8 @@ pub enum Fault {
     Unsized,
     /// Says that it has known the file for so many seconds.
     Aged(u32),
-    /// Gives every file the same tag.
-    OneTag,
+    /// Gives every file the same tag, and says that it was written so long ago.
+    OneTag(Duration),
 }
 
 /// What a server is told and tells.

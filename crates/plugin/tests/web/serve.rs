@@ -6,12 +6,13 @@ use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::header::{
-    AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, LOCATION,
+    AGE, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, LAST_MODIFIED,
+    LOCATION,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -116,10 +117,10 @@ fn file(own: &Path, request: &Request<Incoming>, fault: Option<Fault>) -> Respon
         },
     };
     let tag = match &fault {
-        Some(Fault::OneTag) => "\"one\"".to_owned(),
+        Some(Fault::OneTag(_)) => "\"one\"".to_owned(),
         _ => format!("\"{}\"", Digest::of(&bytes)),
     };
-    let honest = matches!(fault, None | Some(Fault::Instead(_) | Fault::OneTag));
+    let honest = matches!(fault, None | Some(Fault::Instead(_) | Fault::OneTag(_)));
     let same = request.headers().get(IF_NONE_MATCH).filter(|_| honest);
     if same.is_some_and(|same| same.as_bytes() == tag.as_bytes()) {
         return status(304);
@@ -150,6 +151,10 @@ fn file(own: &Path, request: &Request<Incoming>, fault: Option<Fault>) -> Respon
         Some(Fault::Unsized) => {
             let body = StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from(bytes)))]));
             answer.body(BodyExt::boxed_unsync(body))
+        }
+        Some(Fault::OneTag(age)) => {
+            let written = httpdate::fmt_http_date(SystemTime::now() - age);
+            answer.header(LAST_MODIFIED, written).body(full(bytes))
         }
         Some(Fault::Aged(seconds)) => answer.header(AGE, seconds).body(full(bytes)),
         _ => answer.body(full(bytes)),

@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::{AGE, CONTENT_ENCODING, LOCATION};
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::header::{AGE, CONTENT_ENCODING, DATE, ETAG, LAST_MODIFIED, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
@@ -81,7 +82,7 @@ pub(super) fn refused(answer: &Response<Incoming>, method: &Method, url: &str) -
             "it is asked again, and the server may allow a request every quarter of the window and every two seconds".to_owned()
         }
         _ if method == Method::PUT => {
-            "200, 201 or 204 would say that the acknowledgement is kept".to_owned()
+            "200, 201 or 204 would say that the acknowledgement is kept: may the server write to that folder?".to_owned()
         }
         _ => "200 is expected".to_owned(),
     };
@@ -115,6 +116,19 @@ pub(super) fn fresh(headers: &HeaderMap, url: &str) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// The tag by which a file may be asked for again; none for one that was written a moment ago. Servers that make tags of times in
+/// seconds give the same one to what replaces it within a second (RFC 9110 section 8.8.1).
+pub(super) fn tag(headers: &HeaderMap) -> Option<HeaderValue> {
+    const MOMENT: Duration = Duration::from_secs(2);
+    let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    if let (Some(written), Some(now)) = (date(LAST_MODIFIED), date(DATE))
+        && now < written + MOMENT
+    {
+        return None;
+    }
+    headers.get(ETAG).cloned()
 }
 
 /// All of a body, of which no more is read than there may be.

@@ -16,7 +16,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use http::header::{ETAG, IF_NONE_MATCH};
+use http::header::IF_NONE_MATCH;
 use http::{Method, StatusCode};
 use hyper::body::Body as _;
 use polywire_core::Result as Made;
@@ -37,8 +37,8 @@ use tags::Tags;
 /// acknowledgements by `PUT` and `DELETE`.
 ///
 /// Its index and its beacon are asked for with the tags that the server gave them, so that what has not changed is not sent
-/// again. Contacts do not depend on those: servers have given one tag to two files that were written within a second. After
-/// each acknowledgement and each beacon, the index is fetched anew.
+/// again. Contacts do not depend on those, since a server may give one tag to two files: after each acknowledgement and each
+/// beacon, the index is fetched anew.
 pub struct HttpFetcher {
     client: Arc<Client>,
     tags: Tags,
@@ -78,7 +78,7 @@ impl HttpFetcher {
             }
             answer::plain(headers, &url)?;
             answer::fresh(headers, &url)?;
-            let tag = headers.get(ETAG).cloned();
+            let tag = answer::tag(headers);
             let bytes = answer::read(answer.into_body(), Signed::MAX_BYTES, &url).await?;
             Ok((bytes, tag))
         })?;
