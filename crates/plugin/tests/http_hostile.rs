@@ -214,3 +214,15 @@ fn an_index_that_is_old_is_refused_and_what_it_was_is_not_forgotten() {
     web.heal();
     assert_eq!(reader.index(&world.plugin).unwrap().seq, 2);
 }
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let (world, _) = one();
+    let web = Web::new(&world.root());
+    let elsewhere = Web::new(&world.root());
+    let to = format!("{}/index/orders.json", elsewhere.url());
+    let refusal = refused(&world, &web, "index/", Fault::Redirects(to.clone()), BOUND);
+    let says = format!("this one is to {to:?}: set repository to where it is");
+    assert!(refusal.to_string().ends_with(&says), "{refusal}");
+    assert_eq!(elsewhere.asked(), 0);
+}

@@ -35,9 +35,16 @@ fn clocked(world: &World, web: &Web, timeout: Duration) -> (Consumer, ManualBoot
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_is_loaded_upgraded_under_way_acknowledged_and_left() {
     let world = World::new();
-    world.release("1.4.0", "1.4.0");
     let web = Web::new(&world.repository().root());
     let consumer = Consumer::with(over(&web, config(&world, "host")));
+    let error = consumer.greet("^1.4").await.unwrap_err();
+    let text = format!(
+        "no plugin serves greeter.greet: repository {:?} has no release of plugin greeter deployed: \"{}/index/greeter.json\" is not there",
+        web.url(),
+        web.url()
+    );
+    assert_eq!(error.message(), text);
+    world.release("1.4.0", "1.4.0");
     consumer.until_greeted("^1.4", "1.4.0", "1.4.0").await;
     let upgraded = world.release("1.5.0", "1.5.0");
     consumer.until_greeted("^1.4", "1.5.0", "1.5.0").await;

@@ -170,6 +170,11 @@ impl Web {
         self.shared.faults.lock().clear();
     }
 
+    /// How often anything was asked of it.
+    pub fn asked(&self) -> usize {
+        self.shared.answered.lock().len()
+    }
+
     /// How often such a request had such an answer.
     pub fn count(&self, method: &str, below: &str, status: u16) -> usize {
         let answered = self.shared.answered.lock();
