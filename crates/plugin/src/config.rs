@@ -1,5 +1,7 @@
 //! `[transport.plugin]`: `repository`, `keys` and `state` are required, everything else has a default.
 
+mod repository;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,17 +10,39 @@ use polywire_contract::Name;
 use polywire_core::Bounds;
 use polywire_core::config::Section;
 
+use crate::fetch::HttpRepository;
 use crate::format::{InstanceId, PluginName};
 use crate::host::Overrun;
 use crate::native::Limits;
 use crate::trust::TrustedKeys;
 use crate::window::{Proof, Window};
 
+/// Where a repository is.
+#[derive(Clone, Debug)]
+pub enum Repository {
+    /// In a folder, on this machine or mounted.
+    Folder(PathBuf),
+    /// Behind a web server.
+    Http(HttpRepository),
+}
+
+impl From<PathBuf> for Repository {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
+impl From<HttpRepository> for Repository {
+    fn from(http: HttpRepository) -> Self {
+        Self::Http(http)
+    }
+}
+
 /// The settings of a plugin transport.
 #[derive(Clone, Debug)]
 pub struct PluginConfig {
-    /// The folder of the repository, on this machine or mounted.
-    pub repository: PathBuf,
+    /// Where the repository is.
+    pub repository: Repository,
     /// Whose signatures count; the newest key stands first.
     pub keys: TrustedKeys,
     /// A private folder, where libraries are kept and what was seen of the repository is remembered.
@@ -48,19 +72,21 @@ pub struct PluginConfig {
 }
 
 impl PluginConfig {
+    const WINDOW: Duration = Duration::from_secs(60);
+
     /// The defaults.
     #[must_use]
     pub fn new(
-        repository: PathBuf,
+        repository: impl Into<Repository>,
         keys: TrustedKeys,
         state: PathBuf,
         instance: InstanceId,
     ) -> Self {
         Self {
-            repository,
+            repository: repository.into(),
             keys,
             state,
-            window: Duration::from_secs(60),
+            window: Self::WINDOW,
             proof: Proof::Write,
             overrun: Overrun::default(),
             plugins: BTreeMap::new(),
@@ -77,7 +103,8 @@ impl PluginConfig {
     /// Reads a section; what is wrong is noted there, and `None` says that something was.
     #[must_use]
     pub fn read(section: &Section, instance: InstanceId) -> Option<Self> {
-        let repository = section.require("repository", section.path("repository"));
+        let window = section.duration("window", Window::MIN..=Window::MAX);
+        let repository = repository::read(section, window.unwrap_or(Self::WINDOW));
         let state = section.require("state", section.path("state"));
         let keys = section
             .require("keys", section.list("keys"))
@@ -101,7 +128,6 @@ impl PluginConfig {
             _ => Overrun::Fence,
         };
         let plugins = plugins(section);
-        let window = section.duration("window", Window::MIN..=Window::MAX);
         let times = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
         let bake = section.duration("bake", times.clone());
         let quiesce = section.duration("quiesce", times);

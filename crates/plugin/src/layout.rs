@@ -59,19 +59,19 @@ impl Layout {
     }
 
     pub(crate) fn acks(&self, plugin: &PluginName) -> PathBuf {
-        self.root.join(ACKS).join(plugin.as_str())
+        self.root.join(below::acks(plugin))
     }
 
     pub(crate) fn ack(&self, plugin: &PluginName, instance: &InstanceId) -> PathBuf {
-        self.acks(plugin).join(format!("{instance}.json"))
+        self.root.join(below::ack(plugin, instance))
     }
 }
 
 /// The same, below the root.
 pub(crate) mod below {
     use super::{
-        ArtifactPath, BEACONS, INDEX, MANIFEST, Path, PathBuf, PluginName, RELEASES, ReleaseId,
-        SIGNATURE,
+        ACKS, ArtifactPath, BEACONS, INDEX, InstanceId, MANIFEST, Path, PathBuf, PluginName,
+        RELEASES, ReleaseId, SIGNATURE,
     };
 
     pub(crate) fn index(plugin: &PluginName) -> PathBuf {
@@ -98,5 +98,13 @@ pub(crate) mod below {
 
     pub(crate) fn artifact(plugin: &PluginName, id: &ReleaseId, file: &ArtifactPath) -> PathBuf {
         file.below(&release(plugin, id))
+    }
+
+    pub(crate) fn acks(plugin: &PluginName) -> PathBuf {
+        Path::new(ACKS).join(plugin.as_str())
+    }
+
+    pub(crate) fn ack(plugin: &PluginName, instance: &InstanceId) -> PathBuf {
+        acks(plugin).join(format!("{instance}.json"))
     }
 }

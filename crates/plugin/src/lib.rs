@@ -30,7 +30,7 @@ pub mod watch;
 pub mod window;
 
 pub use channel::{Hosts, PluginChannel};
-pub use config::PluginConfig;
+pub use config::{PluginConfig, Repository};
 pub use disk::{DiskError, Observer, Step};
 pub use refusal::Refusal;
 pub use transport::{PluginFactory, PluginTransport};

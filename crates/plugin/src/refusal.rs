@@ -10,6 +10,8 @@ use crate::format::{Abi, FormatError, NameError, Platform, PluginName, ReleaseId
 use crate::trust::{KeyId, SignatureError};
 
 /// Why something in a repository is not taken. What runs already goes on running, until its window closes.
+///
+/// A path is the address of a file where the repository is reached over HTTP.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -13,8 +14,8 @@ use polywire_core::{
 };
 
 use crate::channel::{Hosts, PluginChannel};
-use crate::config::PluginConfig;
-use crate::fetch::{self, Cache, FolderFetcher, Reader, ReaderConfig};
+use crate::config::{PluginConfig, Repository};
+use crate::fetch::{self, Cache, Fetcher, FolderFetcher, HttpFetcher, Reader, ReaderConfig};
 use crate::format::{InstanceId, Platform};
 use crate::host::{Deployment, HostConfig, Keeper, PluginHost};
 use crate::trust::SeenStore;
@@ -126,8 +127,9 @@ impl Plugins {
             .map_err(|refusal| wrong(format!("[transport.plugin] state: {refusal}")))?;
         let seen = SeenStore::open(&config.state.join("seen"))
             .map_err(|error| wrong(format!("[transport.plugin] state: {error}")))?;
+        let (fetcher, watch) = reached(&config.repository, config.window)?;
         let reader = Reader::new(ReaderConfig {
-            fetcher: Arc::new(FolderFetcher::new(&config.repository)),
+            fetcher,
             keys: config.keys.clone(),
             seen,
             cache,
@@ -154,7 +156,7 @@ impl Plugins {
         let deployment = Deployment {
             plugin,
             reader,
-            watch: Watch::new(&config.repository, config.window),
+            watch,
             window: config.window,
             proof: config.proof,
             instance,
@@ -165,6 +167,23 @@ impl Plugins {
         let keeper = Keeper::start(host.clone(), deployment)?;
         Ok((host, keeper))
     }
+}
+
+/// How a repository is reached, and what tells that it may have changed.
+fn reached(repository: &Repository, window: Duration) -> Result<(Arc<dyn Fetcher>, Watch)> {
+    Ok(match repository {
+        Repository::Folder(folder) => (
+            Arc::new(FolderFetcher::new(folder)),
+            Watch::new(folder, window),
+        ),
+        Repository::Http(http) => {
+            let fetcher = HttpFetcher::new(http).map_err(|error| {
+                let text = format!("[transport.plugin] {}", error.message());
+                Error::new(error.kind(), text).caused_by(error)
+            })?;
+            (Arc::new(fetcher), Watch::remote(window))
+        }
+    })
 }
 
 impl Hosts for Plugins {
@@ -233,4 +252,4 @@ impl Transport for PluginTransport {
 }
 
 /// How long an acknowledgement may take to be taken back.
-const LEAVE: std::time::Duration = std::time::Duration::from_secs(2);
+const LEAVE: Duration = Duration::from_secs(2);

@@ -28,9 +28,10 @@ pub enum Wake {
     Stopped,
 }
 
-/// Waits for changes in the index folder of a repository. Dropping it ends its thread.
+/// Waits for changes in the index of a repository. Dropping it ends its thread.
 pub struct Watch {
-    folder: PathBuf,
+    /// Where notifications come from; nowhere for a repository that is no folder.
+    folder: Option<PathBuf>,
     poll: Duration,
     next: Instant,
     hint: SyncSender<()>,
@@ -67,16 +68,26 @@ impl Watch {
     /// every quarter of it, and at least every two seconds.
     #[must_use]
     pub fn new(repository: &Path, window: Duration) -> Self {
-        Self::polling(repository, (window / 4).min(Self::MAX_POLL))
+        Self::polling(repository, quarter(window))
+    }
+
+    /// Watches a repository that is no folder, and of which no notifications come: it polls as often.
+    #[must_use]
+    pub fn remote(window: Duration) -> Self {
+        Self::of(None, quarter(window))
     }
 
     /// The same with another time between two looks, from a millisecond to an hour.
     #[must_use]
     pub fn polling(repository: &Path, poll: Duration) -> Self {
+        Self::of(Some(repository.join(INDEX)), poll)
+    }
+
+    fn of(folder: Option<PathBuf>, poll: Duration) -> Self {
         // One place is enough: a hint that is not taken yet stands for those that follow.
         let (hint, hints) = sync_channel(1);
         Self {
-            folder: repository.join(INDEX),
+            folder,
             poll: poll.clamp(Duration::from_millis(1), Self::MAX_PAUSE),
             next: Instant::now(),
             hint,
@@ -128,7 +139,10 @@ impl Watch {
 
     /// Watches the folder that is there now. Answers whether it is another one than before.
     fn arm(&mut self) -> bool {
-        let found = identity(&self.folder);
+        let Some(path) = &self.folder else {
+            return false;
+        };
+        let found = identity(path);
         self.armed
             .take_if(|armed| armed.lost.load(Ordering::SeqCst));
         if self.armed.as_ref().map(|armed| armed.folder) == found {
@@ -140,9 +154,9 @@ impl Watch {
         };
         let hint = self.hint.clone();
         let lost = Arc::new(AtomicBool::new(false));
-        let (gone, path) = (Arc::clone(&lost), self.folder.clone());
+        let (gone, watched) = (Arc::clone(&lost), path.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.as_ref().is_ok_and(|event| ends(event, &path)) {
+            if event.as_ref().is_ok_and(|event| ends(event, &watched)) {
                 gone.store(true, Ordering::SeqCst);
             }
             if event.as_ref().map_or(true, matters) {
@@ -151,7 +165,7 @@ impl Watch {
             }
         });
         let armed = watcher.and_then(|mut watcher| {
-            watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
+            watcher.watch(path, RecursiveMode::NonRecursive)?;
             Ok(Armed {
                 _watcher: watcher,
                 folder,
@@ -187,6 +201,11 @@ impl fmt::Debug for Watch {
             .field("notified", &self.is_notified())
             .finish_non_exhaustive()
     }
+}
+
+/// How often a consumer with this deployment window looks.
+fn quarter(window: Duration) -> Duration {
+    (window / 4).min(Watch::MAX_POLL)
 }
 
 /// Which folder it is, whatever its name.
@@ -248,5 +267,6 @@ mod tests {
         assert_eq!(poll(4), Duration::from_secs(1));
         assert_eq!(poll(3600), Watch::MAX_POLL);
         assert_eq!(poll(0), Duration::from_millis(1));
+        assert_eq!(Watch::remote(Duration::from_secs(4)).poll, poll(4));
     }
 }

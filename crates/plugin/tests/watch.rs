@@ -55,6 +55,20 @@ fn without_hints_there_are_polls() {
 }
 
 #[test]
+fn what_is_no_folder_is_polled_and_hinted_at_by_this_process_alone() {
+    let mut watch = Watch::remote(Duration::from_millis(200));
+    for _ in 0..3 {
+        assert_eq!(watch.wait(), Wake::Poll);
+    }
+    assert!(!watch.is_notified());
+    let stopper = watch.stopper();
+    stopper.hint();
+    assert_eq!(watch.wait(), Wake::Hint);
+    stopper.stop();
+    assert_eq!(watch.wait(), Wake::Stopped);
+}
+
+#[test]
 fn a_folder_that_is_removed_renamed_or_replaced_is_watched_again() {
     let world = World::new();
     let release = world.publish("1.4.0", b"a", &["1.4.0"]);

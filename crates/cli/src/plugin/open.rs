@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use polywire::plugin::Refusal;
 use polywire::plugin::format::{PluginName, ReleaseId};
 use polywire::plugin::publish::{Inspector, PublishError, Publisher};
@@ -20,10 +21,21 @@ struct Place {
     #[arg(
         long,
         value_name = "FOLDER",
+        value_parser = PathBufValueParser::new().try_map(folder),
         env = "POLYWIRE_PLUGIN_REPOSITORY",
         hide_env_values = true
     )]
     repository: PathBuf,
+}
+
+/// A folder, and no address: a repository is written, and checked, in the folder that its server serves.
+fn folder(named: PathBuf) -> Result<PathBuf, &'static str> {
+    if named.to_string_lossy().contains("://") {
+        return Err(
+            "an address is for consumers: name the folder that its server serves, such as /srv/plugins",
+        );
+    }
+    Ok(named)
 }
 
 /// Where a repository is, for who looks at it.

@@ -53,6 +53,14 @@ fn wrong_use_is_told_apart() {
         ("beacon --every 0s --key k", "expected at least 1s"),
         ("status", "--trust <PUBLIC KEY>"),
         ("verify --trust", "--trust <PUBLIC KEY>"),
+        (
+            "status --trust x --repository https://plugins.example.com/repo",
+            "an address is for consumers: name the folder that its server serves, such as /srv/plugins",
+        ),
+        (
+            "publish x.so --key k --repository http://127.0.0.1/repo",
+            "an address is for consumers",
+        ),
     ] {
         let error = misused(&world, arguments);
         assert!(error.contains(told), "{arguments}: {error}");

@@ -7,7 +7,8 @@ use crate::refusal::Refusal;
 
 /// How the files of a repository are reached. It carries bytes and checks nothing but bounds; whoever calls it checks the rest.
 ///
-/// Every method blocks, and answers from the repository itself and never from a copy of its own.
+/// Every method blocks, for a bounded time where the repository is reached over a network by it, and answers from the repository
+/// itself and never from a copy of its own that the repository has not just confirmed.
 pub trait Fetcher: Send + Sync + fmt::Debug {
     /// Which repository it is, for people: a folder or an address, without secrets.
     fn describe(&self) -> String;
@@ -70,7 +71,7 @@ pub struct Source {
     pub bytes: Box<dyn Read + Send>,
     /// How many bytes the repository says that it has.
     pub size: u64,
-    /// Where it came from, for errors.
+    /// Where it came from, a path or an address, for errors.
     pub from: PathBuf,
 }
 

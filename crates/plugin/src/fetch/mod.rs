@@ -8,6 +8,7 @@ mod artifact;
 mod cache;
 mod fetcher;
 mod folder;
+mod http;
 mod reader;
 
 pub(crate) use artifact::check;
@@ -15,4 +16,5 @@ pub use cache::Cache;
 pub(crate) use cache::private;
 pub use fetcher::{Fetcher, ManifestFiles, Source};
 pub use folder::FolderFetcher;
+pub use http::{HttpFetcher, HttpRepository, RepositoryUrl};
 pub use reader::{Reader, ReaderConfig};

@@ -52,7 +52,7 @@ async fn there_is_no_repository() {
     let world = World::new();
     let root = world.path("nowhere");
     let consumer = Consumer::with(PluginConfig {
-        repository: root.clone(),
+        repository: root.clone().into(),
         ..config(&world, "host")
     });
     let why =

@@ -1,5 +1,6 @@
 //! A consumer with a plugin transport of its own.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,12 +84,21 @@ impl Consumer {
     }
 
     pub(crate) fn clocked_by(world: &World, reader: Reader) -> (Self, ManualBootClock) {
+        Self::clocked_at(world, &world.repository().root(), reader)
+    }
+
+    /// The same, who is hinted at changes in another folder.
+    pub(crate) fn clocked_at(
+        world: &World,
+        hinted: &Path,
+        reader: Reader,
+    ) -> (Self, ManualBootClock) {
         let clock = ManualBootClock::at(BootTime::after_start(WINDOW));
         let host = PluginHost::new(HostConfig::new(Name::from_static("greeter"))).unwrap();
         let deployment = Deployment {
             plugin: world.repository().plugin.clone(),
             reader,
-            watch: Watch::polling(&world.repository().root(), Duration::from_millis(20)),
+            watch: Watch::polling(hinted, Duration::from_millis(20)),
             window: WINDOW,
             proof: Proof::Write,
             instance: "host".parse().unwrap(),

@@ -6,12 +6,15 @@
 mod libraries;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../web/mod.rs"]
+mod web;
 
 mod absent;
 mod calls;
 mod consumer;
 mod held;
 mod hostile;
+mod http;
 mod majors;
 mod overrun;
 mod replaced;
