@@ -92,7 +92,7 @@ typedef struct pw_slice {
 typedef struct pw_call {
   // The size of this structure.
   uint32_t size;
-  // Names the call towards the host; unique among those that run.
+  // Names the call; unique among those that run in the same direction. From the plugin, 0 is one that is not given up.
   uint64_t id;
   // How much time there is from entry, in nanoseconds; 0 means no limit.
   uint64_t timeout_ns;
@@ -125,6 +125,37 @@ typedef struct pw_events_v1 {
   int32_t (*publish)(void *ctx, const struct pw_call *event, const struct pw_sink *problem);
 } pw_events_v1;
 
+// Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
+// configures. Each function but `cancel` waits, on the calling thread, and none works for a plugin that says it is short.
+//
+// `call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where the
+// channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout.
+typedef struct pw_channels_v1 {
+  // The size of this structure.
+  uint32_t size;
+  // Given back to each function.
+  void *ctx;
+  // Tells what a channel is, as a JSON document in `out`: its contract, what it requires, its timeout, what it can do. Opens
+  // nothing and does not wait.
+  int32_t (*describe)(void *ctx, struct pw_slice channel, const struct pw_sink *out);
+  // Calls an operation; returns a result code. `fields` gets the reply's, encoded as headers: `contract-version` and the others
+  // of HTTP responses; it may be null. `out` gets the reply, or a problem document.
+  int32_t (*call)(void *ctx,
+                  struct pw_slice channel,
+                  const struct pw_call *call,
+                  const struct pw_sink *fields,
+                  const struct pw_sink *out);
+  // Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id` and
+  // what is known of whoever took it; it may be null. `out` gets a problem document where there is one.
+  int32_t (*send)(void *ctx,
+                  struct pw_slice channel,
+                  const struct pw_call *command,
+                  const struct pw_sink *fields,
+                  const struct pw_sink *out);
+  // Gives up the call or the command of this id that is under way, if there is one; whoever waits for it is answered at once.
+  void (*cancel)(void *ctx, uint64_t call_id);
+} pw_channels_v1;
+
 // One version of one contract that the plugin serves.
 typedef struct pw_contract {
   // The size of this structure, the same in every element of an array: it is how far apart they are.
@@ -151,7 +182,7 @@ typedef struct pw_host {
   void (*log)(void *ctx, uint32_t level, struct pw_slice message);
   // Whether the host has given up a call: 1 yes, 0 no. Poll it in long work.
   int32_t (*cancelled)(void *ctx, uint64_t call_id);
-  // Calls out through one of the host's channels; returns a result code.
+  // Calls out through one of the host's channels; returns a result code. `polywire.channels/1` tells more of the reply.
   int32_t (*invoke)(void *ctx, struct pw_slice channel, const struct pw_call *call, const struct pw_sink *out);
   // What else the host has, by id and version such as `polywire.events/1`; null when it does not have it.
   const void *(*extension)(void *ctx, struct pw_slice id);

@@ -92,7 +92,7 @@ pub struct ContractEntry {
 pub struct Call {
     /// The size of this structure.
     pub size: u32,
-    /// Names the call towards the host; unique among those that run.
+    /// Names the call; unique among those that run in the same direction. From the plugin, 0 is one that is not given up.
     pub id: u64,
     /// How much time there is from entry, in nanoseconds; 0 means no limit.
     pub timeout_ns: u64,
@@ -119,7 +119,7 @@ pub struct Host {
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, level: u32, message: Slice)>,
     /// Whether the host has given up a call: 1 yes, 0 no. Poll it in long work.
     pub cancelled: Option<unsafe extern "C" fn(ctx: *mut c_void, call_id: u64) -> i32>,
-    /// Calls out through one of the host's channels; returns a result code.
+    /// Calls out through one of the host's channels; returns a result code. `polywire.channels/1` tells more of the reply.
     pub invoke: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -162,6 +162,48 @@ pub struct Events {
     pub publish: Option<
         unsafe extern "C" fn(ctx: *mut c_void, event: *const Call, problem: *const Sink) -> i32,
     >,
+}
+
+/// Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
+/// configures. Each function but `cancel` waits, on the calling thread, and none works for a plugin that says it is short.
+///
+/// `call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where the
+/// channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Channels {
+    /// The size of this structure.
+    pub size: u32,
+    /// Given back to each function.
+    pub ctx: *mut c_void,
+    /// Tells what a channel is, as a JSON document in `out`: its contract, what it requires, its timeout, what it can do. Opens
+    /// nothing and does not wait.
+    pub describe:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, channel: Slice, out: *const Sink) -> i32>,
+    /// Calls an operation; returns a result code. `fields` gets the reply's, encoded as headers: `contract-version` and the others
+    /// of HTTP responses; it may be null. `out` gets the reply, or a problem document.
+    pub call: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            call: *const Call,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id` and
+    /// what is known of whoever took it; it may be null. `out` gets a problem document where there is one.
+    pub send: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            command: *const Call,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Gives up the call or the command of this id that is under way, if there is one; whoever waits for it is answered at once.
+    pub cancel: Option<unsafe extern "C" fn(ctx: *mut c_void, call_id: u64)>,
 }
 
 /// What a plugin is: exported as the data symbol `polywire_plugin_v1`.

@@ -74,6 +74,16 @@ fn layout() -> Layout {
     structure!(layout, Events = "pw_events_v1", size, ctx, publish);
     structure!(
         layout,
+        Channels = "pw_channels_v1",
+        size,
+        ctx,
+        describe,
+        call,
+        send,
+        cancel
+    );
+    structure!(
+        layout,
         Plugin = "pw_plugin_v1",
         magic,
         abi_major,

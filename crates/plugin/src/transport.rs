@@ -1,7 +1,7 @@
 //! The transport: channels to the plugins of one repository, which this process has once each.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use polywire_contract::Name;
 use polywire_core::config::Section;
 use polywire_core::{
-    Capability, Channel, Environment, Error, ErrorKind, Result, Transport, TransportFactory,
+    Capability, Channel, Directory, Environment, Error, ErrorKind, Result, Transport,
+    TransportFactory,
 };
 
 use crate::channel::{Hosts, PluginChannel};
@@ -70,6 +71,8 @@ struct Plugins {
     config: PluginConfig,
     /// A name for this process, which replies carry.
     instance: String,
+    /// What the plugins may call out through.
+    directory: OnceLock<Arc<dyn Directory>>,
     kept: Mutex<Kept>,
 }
 
@@ -90,6 +93,7 @@ impl PluginTransport {
             plugins: Arc::new(Plugins {
                 config,
                 instance: instance.to_owned(),
+                directory: OnceLock::new(),
                 kept: Mutex::default(),
             }),
             channels: Mutex::default(),
@@ -140,6 +144,7 @@ impl Plugins {
             limits: config.limits.clone(),
             bounds: config.bounds.clone(),
             workers: config.workers,
+            directory: self.directory.get().cloned(),
             ..HostConfig::new(contract.clone())
         })?;
         // Each host acknowledges for itself, also where several contracts have one plugin.
@@ -198,6 +203,12 @@ impl Transport for PluginTransport {
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
         Ok(self.open())
+    }
+
+    fn attach(&self, directory: &Arc<dyn Directory>) -> bool {
+        // One that several runtimes share keeps the first.
+        let _ = self.plugins.directory.set(directory.clone());
+        true
     }
 
     async fn drain(&self) -> Result<()> {

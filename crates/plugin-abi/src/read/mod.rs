@@ -4,6 +4,7 @@
 //! is one: that is the promise of whoever made the library, which is why only trusted libraries are loaded.
 
 mod call;
+mod channels;
 mod descriptor;
 mod error;
 mod field;
@@ -11,6 +12,7 @@ mod sink;
 mod table;
 
 pub use call::{CallView, bytes};
+pub use channels::ChannelsTable;
 pub use descriptor::{
     Contract, Descriptor, Entries, MAX_CONTRACTS, MAX_METHODS, MAX_NAME, MAX_TEXT, contracts,
 };

@@ -1,7 +1,9 @@
 //! What a host is made of.
 
+use std::sync::Arc;
+
 use polywire_contract::Name;
-use polywire_core::Bounds;
+use polywire_core::{Bounds, Directory};
 
 use crate::native::Limits;
 
@@ -20,6 +22,8 @@ pub struct HostConfig {
     pub workers: usize,
     /// With so many calls that were given up and still run, the channel is unhealthy: 8.
     pub max_stuck: usize,
+    /// The channels that the plugin may call out through; without them it cannot.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 impl HostConfig {
@@ -33,6 +37,7 @@ impl HostConfig {
             bounds: Bounds::default(),
             workers: 256,
             max_stuck: 8,
+            directory: None,
         }
     }
 }

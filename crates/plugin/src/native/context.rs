@@ -10,15 +10,18 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::{self, CallView, Descriptor};
-use polywire_plugin_abi::{Code, EVENTS, THREADS, raw};
+use polywire_plugin_abi::{CHANNELS, Code, EVENTS, THREADS, raw};
 
 use super::call::Cancel;
+use super::outbound::{self, Outbound};
 use super::presence::{Presence, Run};
 use super::services::{Event, Invocation, Level, Services};
 
 /// The host as one library sees it: its functions get a pointer to this.
 pub(super) struct Context {
     services: Arc<dyn Services>,
+    /// What it says to other services; `None` where its host has no channels.
+    outbound: Option<Outbound>,
     pub(super) presence: Arc<Presence>,
     /// What the library says of itself, once it has been read.
     descriptor: OnceLock<Arc<Descriptor>>,
@@ -31,6 +34,7 @@ struct Tables {
     host: raw::Host,
     threads: raw::Threads,
     events: raw::Events,
+    channels: raw::Channels,
 }
 
 // SAFETY: the pointers in the tables are to functions and to the context itself, which may be used on any thread.
@@ -38,7 +42,7 @@ unsafe impl Send for Tables {}
 // SAFETY: as above; they never change.
 unsafe impl Sync for Tables {}
 
-fn size<T>() -> u32 {
+pub(super) fn size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap_or(0)
 }
 
@@ -46,6 +50,7 @@ impl Context {
     /// The context of a library about to be loaded.
     pub(super) fn new(services: Arc<dyn Services>) -> Arc<Self> {
         let context = Arc::new(Self {
+            outbound: services.outside().map(Outbound::new),
             services,
             presence: Presence::new(),
             descriptor: OnceLock::new(),
@@ -72,6 +77,7 @@ impl Context {
                 ctx,
                 publish: Some(publish),
             },
+            channels: outbound::table(ctx),
         });
         context
     }
@@ -99,6 +105,37 @@ impl Context {
 
     pub(super) fn forget(&self, id: u64) {
         self.calls.lock().remove(&id);
+    }
+
+    /// What it says to other services.
+    ///
+    /// # Errors
+    /// `Unavailable` where its host has no channels; `Config` for a plugin that says it is short, as it may be called on a thread
+    /// that others wait for.
+    pub(super) fn outbound(&self) -> Result<&Outbound> {
+        let Some(outbound) = &self.outbound else {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "this host has no channels for plugins: it was not made from a configuration with channels",
+            ));
+        };
+        match self.descriptor.get() {
+            Some(descriptor) if descriptor.flags.is_short() => {
+                let text = format!(
+                    "plugin {} says that its calls are short, and who calls out waits: export it without short",
+                    descriptor.name
+                );
+                Err(Error::new(ErrorKind::Config, text))
+            }
+            _ => Ok(outbound),
+        }
+    }
+
+    /// Gives up what it says to other services, and takes nothing new of that.
+    pub(super) fn close(&self) {
+        if let Some(outbound) = &self.outbound {
+            outbound.close();
+        }
     }
 
     fn plugin(&self) -> &str {
@@ -130,12 +167,12 @@ impl Context {
 
 /// # Safety
 /// Null, or the context that the table was made with, which lives until `fini` returned.
-unsafe fn context<'a>(ctx: *mut c_void) -> Option<&'a Context> {
+pub(super) unsafe fn context<'a>(ctx: *mut c_void) -> Option<&'a Context> {
     // SAFETY: as the caller promises.
     unsafe { ctx.cast::<Context>().as_ref() }
 }
 
-fn contain<T>(otherwise: T, work: impl FnOnce() -> Option<T>) -> T {
+pub(super) fn contain<T>(otherwise: T, work: impl FnOnce() -> Option<T>) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Some(value)) => value,
         Ok(None) => otherwise,
@@ -182,6 +219,11 @@ unsafe extern "C" fn invoke(
     call: *const raw::Call,
     out: *const raw::Sink,
 ) -> i32 {
+    // SAFETY: the plugin gives the context back.
+    if unsafe { context(ctx) }.is_some_and(|context| context.outbound.is_some()) {
+        // SAFETY: the plugin passes what this one is promised.
+        return unsafe { outbound::invoke(ctx, channel, call, out) };
+    }
     answer(out, || {
         // SAFETY: the plugin gives the context back, and lends the rest until this returns.
         let (context, channel, call) = unsafe {
@@ -234,13 +276,14 @@ unsafe extern "C" fn extension(ctx: *mut c_void, id: raw::Slice) -> *const c_voi
         match std::str::from_utf8(id).ok()? {
             THREADS => Some((&raw const tables.threads).cast()),
             EVENTS => Some((&raw const tables.events).cast()),
+            CHANNELS if context.outbound.is_some() => Some((&raw const tables.channels).cast()),
             _ => None,
         }
     })
 }
 
 /// Runs something for a plugin, and writes what it answers.
-fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 {
+pub(super) fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 {
     contain(Code::Panicked, || {
         // SAFETY: the plugin passes a sink of its own.
         let out = unsafe { read::Output::read(out) }.ok()?;
@@ -254,11 +297,11 @@ fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 
     .number()
 }
 
-fn malformed(error: impl std::fmt::Display) -> Error {
+pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidPayload, error.to_string())
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(
         ErrorKind::InvalidPayload,
         "the host was called without its context",
