@@ -126,10 +126,11 @@ typedef struct pw_events_v1 {
 } pw_events_v1;
 
 // Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
-// configures. Each function but `cancel` waits, on the calling thread, and none works for a plugin that says it is short.
+// configures. `call` and `send` wait, on the calling thread; none of this is for a plugin that says it is short.
 //
-// `call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where the
-// channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout.
+// A `pw_call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where
+// the channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout. What is under way when `quiesce`
+// is called is given up, and nothing is taken from then on.
 typedef struct pw_channels_v1 {
   // The size of this structure.
   uint32_t size;
@@ -138,15 +139,16 @@ typedef struct pw_channels_v1 {
   // Tells what a channel is, as a JSON document in `out`: its contract, what it requires, its timeout, what it can do. Opens
   // nothing and does not wait.
   int32_t (*describe)(void *ctx, struct pw_slice channel, const struct pw_sink *out);
-  // Calls an operation; returns a result code. `fields` gets the reply's, encoded as headers: `contract-version` and the others
-  // of HTTP responses; it may be null. `out` gets the reply, or a problem document.
+  // Calls an operation; returns a result code. `fields` gets what the reply says beside its payload, encoded as headers are:
+  // `contract-version`, and `contract-offer`, `-digest`, `-status`, `-instance`, `-since`, `-sunset`, `-link` where they are
+  // known; it may be null. `out` gets the payload, or a problem document.
   int32_t (*call)(void *ctx,
                   struct pw_slice channel,
                   const struct pw_call *call,
                   const struct pw_sink *fields,
                   const struct pw_sink *out);
-  // Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id` and
-  // what is known of whoever took it; it may be null. `out` gets a problem document where there is one.
+  // Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id`, and
+  // the same as of a reply where whoever took it is known; it may be null. `out` gets a problem document where there is one.
   int32_t (*send)(void *ctx,
                   struct pw_slice channel,
                   const struct pw_call *command,

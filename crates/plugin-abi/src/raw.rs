@@ -165,10 +165,11 @@ pub struct Events {
 }
 
 /// Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
-/// configures. Each function but `cancel` waits, on the calling thread, and none works for a plugin that says it is short.
+/// configures. `call` and `send` wait, on the calling thread; none of this is for a plugin that says it is short.
 ///
-/// `call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where the
-/// channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout.
+/// A `pw_call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where
+/// the channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout. What is under way when `quiesce`
+/// is called is given up, and nothing is taken from then on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Channels {
@@ -180,8 +181,9 @@ pub struct Channels {
     /// nothing and does not wait.
     pub describe:
         Option<unsafe extern "C" fn(ctx: *mut c_void, channel: Slice, out: *const Sink) -> i32>,
-    /// Calls an operation; returns a result code. `fields` gets the reply's, encoded as headers: `contract-version` and the others
-    /// of HTTP responses; it may be null. `out` gets the reply, or a problem document.
+    /// Calls an operation; returns a result code. `fields` gets what the reply says beside its payload, encoded as headers are:
+    /// `contract-version`, and `contract-offer`, `-digest`, `-status`, `-instance`, `-since`, `-sunset`, `-link` where they are
+    /// known; it may be null. `out` gets the payload, or a problem document.
     pub call: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -191,8 +193,8 @@ pub struct Channels {
             out: *const Sink,
         ) -> i32,
     >,
-    /// Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id` and
-    /// what is known of whoever took it; it may be null. `out` gets a problem document where there is one.
+    /// Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id`, and
+    /// the same as of a reply where whoever took it is known; it may be null. `out` gets a problem document where there is one.
     pub send: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
