@@ -32,3 +32,5 @@ pub const THREADS: &str = "polywire.threads/1";
 pub const EVENTS: &str = "polywire.events/1";
 /// The id of [`raw::Channels`] among the host's extensions.
 pub const CHANNELS: &str = "polywire.channels/1";
+/// The id of [`raw::Subscriptions`] among the host's extensions.
+pub const SUBSCRIPTIONS: &str = "polywire.subscriptions/1";

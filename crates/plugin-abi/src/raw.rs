@@ -44,6 +44,17 @@ pub const LOG_INFO: u32 = 3;
 /// Level of a log line: for whoever looks for a fault.
 pub const LOG_DEBUG: u32 = 4;
 
+/// Verdict on an event: done with.
+pub const ACK: u32 = 0;
+/// Verdict on an event: deliver it again.
+pub const RETRY: u32 = 1;
+/// Verdict on an event: never going to work; set it aside with the reason.
+pub const REJECT: u32 = 2;
+/// Verdict on an event: not for this version of the subscriber; set it aside with the reason, for replay.
+pub const PARK: u32 = 3;
+/// Verdict on an event: give it back to the group at once, as if it had not been delivered.
+pub const RETURN: u32 = 4;
+
 /// Instead of an index into the descriptor: the contract or the method is named by the headers `contract` and `method`.
 pub const BY_NAME: u32 = u32::MAX;
 
@@ -206,6 +217,60 @@ pub struct Channels {
     >,
     /// Gives up the call or the command of this id that is under way, if there is one; whoever waits for it is answered at once.
     pub cancel: Option<unsafe extern "C" fn(ctx: *mut c_void, call_id: u64)>,
+}
+
+/// Extension `polywire.subscriptions/1`: events of other services to the plugin, through the channels that its host configures.
+/// `subscribe`, `next` and `settle` wait, on the calling thread; none of this is for a plugin that says it is short.
+///
+/// A `pw_call` names the event as its method; `contract-group` names the group that it joins, and without it the plugin is a group of
+/// its own that ends with the subscription. `contract-prefetch` says how many events may be unsettled.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Subscriptions {
+    /// The size of this structure.
+    pub size: u32,
+    /// Given back to each function.
+    pub ctx: *mut c_void,
+    /// Joins a group; returns a result code. `subscription` gets a number for the other functions, `out` a problem document where
+    /// there is one.
+    pub subscribe: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            call: *const Call,
+            subscription: *mut u64,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Waits for the next event, for at most so long; one thread at a time. `PW_OK`: `delivery` gets its number, `fields` what it
+    /// says beside its payload, encoded as headers are, `out` its payload; or `delivery` gets 0, since none came. `PW_CANCELLED`:
+    /// none will come any more.
+    pub next: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            subscription: u64,
+            timeout_ns: u64,
+            delivery: *mut u64,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Says what becomes of an event; returns a result code. `after_ns` is how long a retry waits, 0 what the channel's policy says;
+    /// `reason` is for whoever finds what was rejected or parked. What is never settled returns to its group with the
+    /// subscription's end.
+    pub settle: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            subscription: u64,
+            delivery: u64,
+            verdict: u32,
+            after_ns: u64,
+            reason: Slice,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Leaves the group. Does not wait; a thread in `next` is answered.
+    pub unsubscribe: Option<unsafe extern "C" fn(ctx: *mut c_void, subscription: u64)>,
 }
 
 /// What a plugin is: exported as the data symbol `polywire_plugin_v1`.

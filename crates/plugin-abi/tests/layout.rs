@@ -84,6 +84,16 @@ fn layout() -> Layout {
     );
     structure!(
         layout,
+        Subscriptions = "pw_subscriptions_v1",
+        size,
+        ctx,
+        subscribe,
+        next,
+        settle,
+        unsubscribe
+    );
+    structure!(
+        layout,
         Plugin = "pw_plugin_v1",
         magic,
         abi_major,

@@ -87,12 +87,13 @@ impl Setup {
 
     /// A generated client of another service, through the channel of this name in the host's configuration.
     ///
-    /// The host has the connections, and what `[channel.NAME]` says of versions, timeouts, retries and tokens holds. Where it says
-    /// nothing of versions, the client requires the one that it was generated from. Does not wait for a provider. Dropping a call
-    /// gives it up at the host, and what is under way when the instance is quiesced ends with `Closed`.
+    /// It calls, sends commands and subscribes to events as a client does everywhere. The host has the connections, and what
+    /// `[channel.NAME]` says of versions, timeouts, retries and tokens holds. Where it says nothing of versions, the client requires
+    /// the one that it was generated from. Does not wait for a provider. Dropping a call gives it up at the host. When the instance
+    /// is quiesced, what is under way ends with `Closed`, and events that are not settled return to their group.
     ///
-    /// Each call takes a thread of the plugin while it waits; 256 of an instance are under way at once, and others wait for their
-    /// turn. A plugin that calls out is not short.
+    /// A call takes a thread of the plugin while it waits: 256 of an instance are under way at once, and others wait for their turn.
+    /// A subscription takes one as long as it lives; a library has 64 at most. A plugin that calls out is not short.
     ///
     /// # Errors
     /// `Config` for a channel that the host does not configure, naming those that it does, for one of another contract, and in a

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use polywire_contract::{Name, Version};
 use polywire_core::{Error, ErrorKind, Result};
-use polywire_plugin_abi::read::{ChannelsTable, HostTable};
+use polywire_plugin_abi::read::{ChannelsTable, HostTable, SubscriptionsTable};
 use polywire_plugin_abi::{raw, write_header};
 
 use crate::collected::{Collected, refused};
@@ -46,6 +46,11 @@ impl Host {
                 "the host has no channels for plugins: upgrade the host, or have it configure them";
             Error::new(ErrorKind::Unavailable, text)
         })
+    }
+
+    /// The host's subscriptions, where it has them for plugins.
+    pub(crate) fn subscriptions(&self) -> Option<SubscriptionsTable> {
+        self.0.subscriptions()
     }
 
     pub(crate) fn cancelled(&self, call: u64) -> bool {

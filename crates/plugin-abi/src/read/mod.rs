@@ -9,6 +9,7 @@ mod descriptor;
 mod error;
 mod field;
 mod sink;
+mod subscriptions;
 mod table;
 
 pub use call::{CallView, bytes};
@@ -18,4 +19,5 @@ pub use descriptor::{
 };
 pub use error::{Problem, ReadError};
 pub use sink::Output;
+pub use subscriptions::{Settlement, SubscriptionsTable};
 pub use table::{EventsTable, HostTable, ThreadsTable};

@@ -62,6 +62,11 @@ impl Exchange {
         &self.name
     }
 
+    /// The largest answer, in bytes.
+    pub(super) fn most(&self) -> usize {
+        self.most
+    }
+
     pub(super) fn table(&self) -> ChannelsTable {
         self.table
     }
@@ -94,7 +99,10 @@ impl Exchange {
         let taken = read(&fields)?.get("contract-message-id");
         let taken = taken.map(MessageId::parse).transpose()?;
         let stamp = self.stamp(&message.head.contract, fields)?;
-        Ok(Receipt::new(taken.unwrap_or_else(|| message.head.id.clone()), stamp))
+        Ok(Receipt::new(
+            taken.unwrap_or_else(|| message.head.id.clone()),
+            stamp,
+        ))
     }
 
     fn say(
@@ -113,15 +121,7 @@ impl Exchange {
             }
             left => left.map_or(0, |left| u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)),
         };
-        let call = raw::Call {
-            size: u32::try_from(size_of::<raw::Call>()).unwrap_or(0),
-            id,
-            timeout_ns: timeout,
-            contract: raw::BY_NAME,
-            method: raw::BY_NAME,
-            headers: raw::Slice::of(&headers),
-            body: raw::Slice::of(&message.body),
-        };
+        let call = call(id, timeout, &headers, &message.body);
         let (mut fields, mut out) = (Collected::new(MAX_HEADER_BYTES), Collected::new(self.most));
         let code = say(&self.table, &self.name, &call, &fields.sink(), &out.sink());
         let large = |error: Error| error.dispatched_as(Dispatched::Maybe);
@@ -149,7 +149,11 @@ impl Exchange {
     }
 }
 
-fn read(fields: &[u8]) -> Result<Headers<'_>> {
+/// The fields of an answer.
+///
+/// # Errors
+/// `Integrity`.
+pub(super) fn read(fields: &[u8]) -> Result<Headers<'_>> {
     Headers::read(fields).map_err(|error| {
         let text = format!("the fields of the host's answer cannot be read: {error}");
         Error::new(ErrorKind::Integrity, text).dispatched_as(Dispatched::Yes)
@@ -162,20 +166,43 @@ fn application(document: &Bytes) -> Option<(Outcome, Bytes)> {
     problem.application(document)
 }
 
-fn headers(head: &Head) -> Result<Vec<u8>> {
+/// Everything about a message beside its deadline and its payload.
+///
+/// # Errors
+/// `TooLarge`.
+pub(super) fn headers(head: &Head) -> Result<Vec<u8>> {
     let mut headers = Vec::with_capacity(512);
-    let mut put = |name: &str, value: &str| {
-        write_header(&mut headers, name, value)
-            .map_err(|error| Error::new(ErrorKind::TooLarge, error.to_string()))
-    };
-    put("contract", &head.contract)?;
-    put("method", &head.interaction)?;
+    let mut field = |name: &str, value: &str| put(&mut headers, name, value);
+    field("contract", &head.contract)?;
+    field("method", &head.interaction)?;
     if let Some(requirement) = &head.requirement {
-        fields::write_requirement(requirement, &mut put)?;
+        fields::write_requirement(requirement, &mut field)?;
     }
     if head.idempotent {
-        put("contract-idempotent", "true")?;
+        field("contract-idempotent", "true")?;
     }
-    fields::write(head, &mut put)?;
+    fields::write(head, &mut field)?;
     Ok(headers)
+}
+
+/// Appends a header.
+///
+/// # Errors
+/// `TooLarge`.
+pub(super) fn put(headers: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
+    write_header(headers, name, value)
+        .map_err(|error| Error::new(ErrorKind::TooLarge, error.to_string()))
+}
+
+/// What the host is given; it names contract and method by its headers.
+pub(super) fn call(id: u64, timeout_ns: u64, headers: &[u8], body: &[u8]) -> raw::Call {
+    raw::Call {
+        size: u32::try_from(size_of::<raw::Call>()).unwrap_or(0),
+        id,
+        timeout_ns,
+        contract: raw::BY_NAME,
+        method: raw::BY_NAME,
+        headers: raw::Slice::of(headers),
+        body: raw::Slice::of(body),
+    }
 }

@@ -1,6 +1,7 @@
 //! A channel of the host, by which the provider talks to another service.
 
 mod exchange;
+mod subscribe;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +19,14 @@ use tokio::sync::Semaphore;
 
 use crate::channel::HostChannel;
 use crate::export::Setup;
+use crate::host::Host;
 use exchange::Exchange;
 
 /// A channel of the host.
 pub(crate) struct OutboundChannel {
     exchange: Arc<Exchange>,
     capability: Capability,
+    host: Host,
     /// Knows when the instance has ended.
     end: Arc<HostChannel>,
     places: Arc<Semaphore>,
@@ -42,13 +45,13 @@ impl OutboundChannel {
         let listed = exchange::listed(table, name)?;
         let capability = Capability {
             publish: Support::None,
-            subscribe: Support::None,
             discover: false,
             ..listed.capability.clone()
         };
         let channel = Self {
             exchange: Arc::new(Exchange::new(table, name, capability.max_payload)),
             capability,
+            host: *setup.host(),
             end: setup.host_channel().clone(),
             places: setup.places().clone(),
         };
@@ -58,8 +61,7 @@ impl OutboundChannel {
     /// Says something to the host on a thread that may wait. Dropping the future gives it up there.
     async fn say<T: Send + 'static>(
         &self,
-        message: Message,
-        say: impl FnOnce(&Exchange, u64, &Message) -> Result<T> + Send + 'static,
+        say: impl FnOnce(&Exchange, u64) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if self.end.has_ended() {
             return Err(ended());
@@ -67,7 +69,7 @@ impl OutboundChannel {
         let exchange = self.exchange.clone();
         let id = IDS.fetch_add(1, Ordering::Relaxed);
         let Ok(runtime) = Handle::try_current() else {
-            return say(&exchange, id, &message);
+            return say(&exchange, id);
         };
         let place = self.places.clone().acquire_owned().await;
         let place = place.map_err(|_| ended())?;
@@ -82,7 +84,7 @@ impl OutboundChannel {
             if given_up.load(Ordering::Acquire) {
                 return Err(ended());
             }
-            say(&exchange, id, &message)
+            say(&exchange, id)
         });
         let said = said.await;
         guard.given_up = None;
@@ -130,11 +132,13 @@ impl Channel for OutboundChannel {
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
-        self.say(message, Exchange::call).await
+        self.say(move |exchange, id| exchange.call(id, &message))
+            .await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
-        self.say(message, Exchange::send).await
+        self.say(move |exchange, id| exchange.send(id, &message))
+            .await
     }
 
     async fn publish(&self, _: Message) -> Result<Receipt> {
@@ -144,8 +148,10 @@ impl Channel for OutboundChannel {
         ))
     }
 
-    async fn subscribe(&self, _: Subscription) -> Result<Deliveries> {
-        Err(missing("subscription", "subscribe in the host"))
+    async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
+        let host = self.host;
+        self.say(move |exchange, id| subscribe::subscribe(host, exchange, id, &subscription))
+            .await
     }
 
     async fn serve(&self, _: Arc<Service>) -> Result<()> {

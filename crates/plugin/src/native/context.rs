@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::{self, CallView, Descriptor};
-use polywire_plugin_abi::{CHANNELS, Code, EVENTS, THREADS, raw};
+use polywire_plugin_abi::{CHANNELS, Code, EVENTS, SUBSCRIPTIONS, THREADS, raw};
 
 use super::call::Cancel;
 use super::outbound::{self, Outbound};
@@ -21,10 +21,10 @@ use super::services::{Event, Invocation, Level, Services};
 pub(super) struct Context {
     services: Arc<dyn Services>,
     /// What it says to other services; `None` where its host has no channels.
-    outbound: Option<Outbound>,
+    pub(super) outbound: Option<Outbound>,
     pub(super) presence: Arc<Presence>,
     /// What the library says of itself, once it has been read.
-    descriptor: OnceLock<Arc<Descriptor>>,
+    pub(super) descriptor: OnceLock<Arc<Descriptor>>,
     /// The calls under way that may be given up.
     calls: Mutex<HashMap<u64, Cancel>>,
     tables: OnceLock<Tables>,
@@ -35,6 +35,7 @@ struct Tables {
     threads: raw::Threads,
     events: raw::Events,
     channels: raw::Channels,
+    subscriptions: raw::Subscriptions,
 }
 
 // SAFETY: the pointers in the tables are to functions and to the context itself, which may be used on any thread.
@@ -78,6 +79,7 @@ impl Context {
                 publish: Some(publish),
             },
             channels: outbound::table(ctx),
+            subscriptions: outbound::subscriptions(ctx),
         });
         context
     }
@@ -105,37 +107,6 @@ impl Context {
 
     pub(super) fn forget(&self, id: u64) {
         self.calls.lock().remove(&id);
-    }
-
-    /// What it says to other services.
-    ///
-    /// # Errors
-    /// `Unavailable` where its host has no channels; `Config` for a plugin that says it is short, as it may be called on a thread
-    /// that others wait for.
-    pub(super) fn outbound(&self) -> Result<&Outbound> {
-        let Some(outbound) = &self.outbound else {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                "this host has no channels for plugins: it was not made from a configuration with channels",
-            ));
-        };
-        match self.descriptor.get() {
-            Some(descriptor) if descriptor.flags.is_short() => {
-                let text = format!(
-                    "plugin {} says that its calls are short, and who calls out waits: export it without short",
-                    descriptor.name
-                );
-                Err(Error::new(ErrorKind::Config, text))
-            }
-            _ => Ok(outbound),
-        }
-    }
-
-    /// Gives up what it says to other services, and takes nothing new of that.
-    pub(super) fn close(&self) {
-        if let Some(outbound) = &self.outbound {
-            outbound.close();
-        }
     }
 
     fn plugin(&self) -> &str {
@@ -277,6 +248,9 @@ unsafe extern "C" fn extension(ctx: *mut c_void, id: raw::Slice) -> *const c_voi
             THREADS => Some((&raw const tables.threads).cast()),
             EVENTS => Some((&raw const tables.events).cast()),
             CHANNELS if context.outbound.is_some() => Some((&raw const tables.channels).cast()),
+            SUBSCRIPTIONS if context.outbound.is_some() => {
+                Some((&raw const tables.subscriptions).cast())
+            }
             _ => None,
         }
     })

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{interval, timeout};
 
-use super::contract::{self, OrdersClient, Pens, Refusal, StockServer};
+use super::contract::{self, OrdersClient, Pens, Refusal, StockPublisher, StockServer};
 
 /// How long one thing may take, on a machine that does others as well.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,6 +112,7 @@ pub(crate) async fn orders(wire: &Polywire) -> OrdersClient {
 /// The service that the plugin talks to.
 pub(crate) struct Stock {
     wire: Polywire,
+    events: StockPublisher,
     url: Option<String>,
     noted: mpsc::UnboundedReceiver<String>,
     gate: Arc<Notify>,
@@ -179,6 +180,7 @@ impl Stock {
         assert_eq!(*provided.service().name(), Name::from_static("stock"));
         Self {
             wire: wire.clone(),
+            events: provided.publisher().unwrap(),
             url: None,
             noted,
             gate,
@@ -196,6 +198,12 @@ impl Stock {
         soon("a note of the stock", self.noted.recv())
             .await
             .unwrap()
+    }
+
+    /// Tells that so many pens are left.
+    pub(crate) async fn change(&self, pens: u32) {
+        let told = Pens { pens };
+        soon("an event", self.events.changed(&told)).await.unwrap();
     }
 
     /// Answers one who waits.

@@ -1,6 +1,8 @@
 //! What a plugin says to other services, through the channels of its host.
 
+mod events;
 mod request;
+mod subscription;
 mod table;
 mod wait;
 
@@ -15,8 +17,11 @@ use polywire_plugin_abi::read::CallView;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::context::Context;
 use request::{Request, request};
+use subscription::Subscriptions;
 
+pub(super) use events::subscriptions;
 pub(super) use table::{invoke, table};
 
 /// The channels that plugins call out through, and the runtime that drives them.
@@ -35,6 +40,7 @@ pub(super) struct Outbound {
     closing: CancellationToken,
     /// What is under way and may be given up.
     under_way: Mutex<HashMap<u64, CancellationToken>>,
+    subscriptions: Subscriptions,
 }
 
 impl Outbound {
@@ -43,12 +49,14 @@ impl Outbound {
             outside,
             closing: CancellationToken::new(),
             under_way: Mutex::default(),
+            subscriptions: Subscriptions::default(),
         }
     }
 
     /// Gives up everything that is under way, and takes nothing new.
     pub(super) fn close(&self) {
         self.closing.cancel();
+        self.unsubscribe_all();
     }
 
     fn describe(&self, channel: &str) -> Result<Listed> {
@@ -61,6 +69,7 @@ impl Outbound {
             deadline,
             what,
             most,
+            ..
         } = request(&*self.outside.directory, channel, Kind::Operation, call)?;
         let opened = self.opened(channel);
         let reply = self.wait(call.id, deadline, &what, async move {
@@ -98,6 +107,39 @@ impl Outbound {
     fn cancel(&self, id: u64) {
         if let Some(given_up) = self.under_way.lock().get(&id) {
             given_up.cancel();
+        }
+    }
+}
+
+impl Context {
+    /// What it says to other services.
+    ///
+    /// # Errors
+    /// `Unavailable` where its host has no channels; `Config` for a plugin that says it is short, as it may be called on a thread
+    /// that others wait for.
+    fn outbound(&self) -> Result<&Outbound> {
+        let Some(outbound) = &self.outbound else {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "this host has no channels for plugins: it was not made from a configuration with channels",
+            ));
+        };
+        match self.descriptor.get() {
+            Some(descriptor) if descriptor.flags.is_short() => {
+                let text = format!(
+                    "plugin {} says that its calls are short, and who calls out waits: export it without short",
+                    descriptor.name
+                );
+                Err(Error::new(ErrorKind::Config, text))
+            }
+            _ => Ok(outbound),
+        }
+    }
+
+    /// Gives up what it says to other services, and takes nothing new of that.
+    pub(in crate::native) fn close(&self) {
+        if let Some(outbound) = &self.outbound {
+            outbound.close();
         }
     }
 }

@@ -20,12 +20,14 @@ pub(super) struct Request {
     pub(super) what: String,
     /// The largest payload of the channel, in bytes.
     pub(super) most: usize,
+    /// How many events a subscriber may hold unsettled.
+    pub(super) prefetch: usize,
 }
 
 /// The longest that anything waits.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads a call or a command.
+/// Reads a call, a command, or whose events are wanted.
 ///
 /// # Errors
 /// `Config` for a channel that is not configured or is of another contract, `InvalidPayload` naming the field that cannot be read,
@@ -68,6 +70,7 @@ pub(super) fn request(
         deadline,
         what,
         most,
+        prefetch: listed.prefetch,
     })
 }
 
@@ -110,4 +113,99 @@ fn name(call: &CallView<'_>, header: &str, index: Option<usize>) -> Result<Name>
 
 fn invalid(text: String) -> Error {
     Error::new(ErrorKind::InvalidPayload, text).dispatched_as(Dispatched::No)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use polywire_core::memory::{Hub, MemoryChannel};
+    use polywire_core::{Bounds, Channel, Listed, Policy};
+    use polywire_plugin_abi::{Headers, write_header};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A directory with one channel.
+    #[derive(Debug)]
+    struct One(Arc<MemoryChannel>);
+
+    #[async_trait]
+    impl Directory for One {
+        fn find(&self, _: &str) -> Result<Listed> {
+            let (name, policy) = (Name::from_static("stock"), Policy::default());
+            let capability = self.0.capability().clone();
+            Ok(Listed::new(name, None, &policy, capability))
+        }
+
+        async fn open(&self, _: &str) -> Result<Arc<dyn Channel>> {
+            Ok(self.0.clone())
+        }
+    }
+
+    fn read(kind: Kind, pairs: &[(String, String)], timeout: Option<Duration>) -> Result<Request> {
+        let mut headers = Vec::new();
+        for (name, value) in pairs {
+            write_header(&mut headers, name, value).unwrap();
+        }
+        let call = CallView {
+            id: 0,
+            timeout,
+            contract: None,
+            method: None,
+            headers: Headers::read(&headers).unwrap(),
+            body: b"{}",
+        };
+        let one = One(Arc::new(MemoryChannel::new(
+            Hub::new(Bounds::default()),
+            64,
+        )));
+        request(&one, "stock", kind, &call)
+    }
+
+    #[test]
+    fn everything_that_is_stated_is_in_the_message() {
+        let pairs = [
+            ("contract", "stock"),
+            ("method", "left"),
+            ("contract-require", "^2; ^1.2"),
+            ("contract-idempotent", "true"),
+            ("contract-message-id", "order 7"),
+            ("authorization", "Bearer abc"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let wait = Duration::from_secs(7);
+        let request = read(Kind::Command, &pairs, Some(wait)).unwrap();
+        let head = &request.message.head;
+        assert_eq!(head.requirement.as_ref().unwrap().list_text(), "^2; ^1.2");
+        assert!(head.idempotent && head.kind == Kind::Command);
+        assert_eq!(head.id.to_string(), "order 7");
+        assert_eq!(head.token.as_ref().unwrap().expose(), "abc");
+        assert!(head.remaining().unwrap() <= wait);
+        assert_eq!(request.what, "stock.left through channel \"stock\"");
+        let endless = read(Kind::Command, &pairs, Some(Duration::MAX)).unwrap();
+        assert!(endless.message.head.remaining().unwrap() <= LONGEST);
+    }
+
+    proptest! {
+        #[test]
+        fn headers_of_any_text_are_read_or_refused(
+            pairs in prop::collection::vec((0..9_usize, ".{0,30}"), 0..9),
+        ) {
+            const NAMES: [&str; 9] = [
+                "contract", "method", "contract-require", "contract-digest", "contract-kind",
+                "contract-message-id", "contract-attempt", "contract-meta-x", "authorization",
+            ];
+            let named = [("contract", "stock"), ("method", "left")];
+            let named = named.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let pairs = pairs.into_iter().map(|(name, value)| (NAMES[name].to_owned(), value));
+            let pairs: Vec<_> = named.into_iter().chain(pairs).collect();
+            if let Err(error) = read(Kind::Operation, &pairs, None) {
+                let kinds = [ErrorKind::InvalidPayload, ErrorKind::TooLarge, ErrorKind::Unsupported];
+                prop_assert!(kinds.contains(&error.kind()), "{:?}", error);
+                prop_assert_eq!(error.dispatched(), Dispatched::No);
+            }
+        }
+    }
 }

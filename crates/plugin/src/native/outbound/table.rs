@@ -57,11 +57,11 @@ impl Answer {
     }
 }
 
-fn write_stamp(fields: &mut Vec<u8>, stamp: &Stamp) -> Result<()> {
+pub(super) fn write_stamp(fields: &mut Vec<u8>, stamp: &Stamp) -> Result<()> {
     fields::write_stamp(stamp, |name, value| write(fields, name, value))
 }
 
-fn write(fields: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
+pub(super) fn write(fields: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
     write_header(fields, name, value)
         .map_err(|error| Error::new(ErrorKind::TooLarge, error.to_string()))
 }
@@ -70,7 +70,10 @@ fn write(fields: &mut Vec<u8>, name: &str, value: &str) -> Result<()> {
 ///
 /// # Safety
 /// As `context`; the channel's name is there until this is used no more.
-unsafe fn entered<'a>(ctx: *mut c_void, channel: raw::Slice) -> Result<(&'a Outbound, &'a str)> {
+pub(super) unsafe fn entered<'a>(
+    ctx: *mut c_void,
+    channel: raw::Slice,
+) -> Result<(&'a Outbound, &'a str)> {
     // SAFETY: as the caller promises.
     let (context, channel) = unsafe {
         (

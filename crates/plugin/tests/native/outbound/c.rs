@@ -106,6 +106,63 @@ fn what_it_gets_wrong_is_named() {
 }
 
 #[test]
+fn it_joins_a_group_and_leaves_it() {
+    let host = Host::new();
+    let greeter = loaded(&host.world, &[]);
+    assert_eq!(outside(&greeter, "0").unwrap(), "");
+    for (how, kind, text) in [
+        (
+            "1",
+            ErrorKind::InvalidPayload,
+            "subscription has no place: expected a pointer to 8 bytes",
+        ),
+        (
+            "2",
+            ErrorKind::InvalidPayload,
+            "delivery has no place: expected a pointer to 8 bytes",
+        ),
+        (
+            "3",
+            ErrorKind::InvalidPayload,
+            "verdict is 9: expected 0 to 4",
+        ),
+        (
+            "4",
+            ErrorKind::Closed,
+            "subscription 4 has no event 1 that is unsettled; what it held when it ended is delivered again",
+        ),
+        (
+            "5",
+            ErrorKind::InvalidPayload,
+            "header contract-prefetch is \"some\": expected a number from 1 to 10000",
+        ),
+    ] {
+        let error = outside(&greeter, how).unwrap_err();
+        assert_eq!((error.kind(), error.message()), (kind, text), "{how}");
+    }
+    let error = outside(&greeter, "6").unwrap_err();
+    assert!(
+        error
+            .message()
+            .starts_with("header contract-group is \"no name\": "),
+        "{error}"
+    );
+    // There are three that it did not leave, and so there is room for 61.
+    for _ in 0..61 {
+        let error = outside(&greeter, "3").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidPayload);
+    }
+    let error = outside(&greeter, "0").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Overloaded);
+    assert_eq!(
+        error.message(),
+        "the plugin has 64 subscriptions already: leave one"
+    );
+    drop(greeter);
+    assert_eq!(host.world.ended().fate, Fate::Unmapped);
+}
+
+#[test]
 fn one_that_says_it_is_short_may_not() {
     let host = Host::new();
     let greeter = loaded(&host.world, &["BRIEF"]);

@@ -1,6 +1,7 @@
 //! A plugin that talks to another service through its host.
 
 mod c;
+mod events;
 mod stock;
 
 use std::sync::Arc;

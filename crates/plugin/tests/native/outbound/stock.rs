@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use polywire_contract::{Name, Offer, Requirement};
 use polywire_core::memory::{Hub, MemoryChannel};
 use polywire_core::{
-    Bounds, Capability, Channel, Context, Deliveries, Directory, Error, ErrorKind, Health, Letters,
-    Listed, Message, Policy, Receipt, Reply, Result, Service, Subscription, Versions,
+    Bounds, Capability, Channel, Context, ContractClient, ContractPublisher, Deliveries, Directory,
+    Error, ErrorKind, Health, Letters, Listed, Message, Policy, Publisher, Receipt, Reply, Result,
+    Service, Session, Subscription, Versions,
 };
 use polywire_plugin::native::Outside;
 use tokio::runtime::Runtime;
@@ -21,7 +22,7 @@ use crate::libraries::{PATIENCE, World};
 #[path = "../../fixtures/stock.rs"]
 mod contract;
 
-pub(super) use contract::{Pens, Refusal, StockServer};
+pub(super) use contract::{Pens, Refusal, StockClient, StockPublisher, StockServer};
 
 /// A host with a stock, and a runtime for it.
 pub(super) struct Host {
@@ -32,6 +33,7 @@ pub(super) struct Host {
     pub(super) noted: Receiver<String>,
     /// The heads that it was asked with.
     pub(super) tokens: Arc<Mutex<Vec<String>>>,
+    service: Arc<Service>,
 }
 
 struct Shelf {
@@ -169,9 +171,10 @@ impl Host {
             tokens: Arc::clone(&tokens),
         };
         let service = Service::new(Versions::new().serve(StockServer::new(shelf))).unwrap();
+        let service = Arc::new(service);
         let hub = Hub::new(Bounds::default());
         let stock = Arc::new(MemoryChannel::new(hub, 1 << 20));
-        let served = stock.serve(Arc::new(service));
+        let served = stock.serve(service.clone());
         runtime.block_on(served).unwrap();
         let capability = stock.capability().clone();
         let faulty: Arc<dyn Channel> = Arc::new(Faulty(capability.clone()));
@@ -216,7 +219,34 @@ impl Host {
             stock,
             noted,
             tokens,
+            service,
         }
+    }
+
+    /// Says that so many pens are left.
+    pub(super) fn change(&self, pens: u32) {
+        let contract = StockPublisher::contract().unwrap();
+        let events = Publisher::new(self.stock.clone(), &self.service, &contract, PATIENCE);
+        let events = StockPublisher::new(events.unwrap());
+        let left = Pens { pens };
+        self.runtime.block_on(events.changed(&left)).unwrap();
+    }
+
+    /// The next change that a consumer of its own gets, in the group of the plugin.
+    pub(super) fn changed(&self) -> u32 {
+        let contract = StockClient::contract().unwrap();
+        let requirement = Requirement::caret(contract.name().clone(), contract.version());
+        let session = Session::new(self.stock.clone(), contract, requirement, Policy::default());
+        let client = StockClient::new(session.unwrap());
+        let next = async {
+            let mut changed = client.changed("shop").await.unwrap();
+            let delivery = changed.next().await.unwrap();
+            let pens = delivery.event.pens;
+            delivery.ack().await.unwrap();
+            pens
+        };
+        let bounded = async { tokio::time::timeout(PATIENCE, next).await };
+        self.runtime.block_on(bounded).unwrap()
     }
 
     /// What the stock notes next.

@@ -14,6 +14,8 @@ pub(crate) trait Stock {
     async fn wait(&self, cx: &Context) -> Result<Pens, Infallible>;
     #[command]
     async fn order(&self, cx: &Context, request: Pens) -> Result<(), Infallible>;
+    #[event]
+    fn changed(event: Pens);
 }
 
 /// The plugin.
@@ -25,6 +27,8 @@ pub(crate) trait Orders {
     async fn again(&self, cx: &Context, request: Pens) -> Result<Pens, Refusal>;
     #[command]
     async fn order(&self, cx: &Context, request: Pens) -> Result<(), Refusal>;
+    /// Orders what the stock tells, from now on.
+    async fn listen(&self, cx: &Context) -> Result<(), Refusal>;
 }
 
 #[polywire::payload]

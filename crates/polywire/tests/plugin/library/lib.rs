@@ -35,6 +35,22 @@ impl Orders for Shop {
         let ordered = self.stock.order(request).await;
         ordered.map(drop).map_err(|error| unasked(&error))
     }
+
+    async fn listen(&self, _: &Context) -> Result<(), Refusal> {
+        let changed = self.stock.changed("orders").await;
+        let mut changed = changed.map_err(|error| unasked(&error))?;
+        let stock = self.stock.clone();
+        tokio::spawn(async move {
+            while let Some(delivery) = changed.next().await {
+                let pens = delivery.event.pens;
+                if stock.order(Pens { pens }).await.is_ok() {
+                    // What cannot be acknowledged comes again.
+                    let _ = delivery.ack().await;
+                }
+            }
+        });
+        Ok(())
+    }
 }
 
 fn passed_on(error: CallError<Refusal>) -> Refusal {
