@@ -150,7 +150,8 @@ impl Export {
         self
     }
 
-    /// The same with what stops the provider's own work, such as threads and connections, before the library is closed.
+    /// The same with what stops the provider's own work, such as threads and connections, before the library is closed. What its
+    /// clients of [`Setup::connect`] had under way has been given up by then, and they take nothing new.
     #[must_use]
     pub fn on_quiesce<F>(mut self, stop: impl Fn() -> F + Send + Sync + 'static) -> Self
     where

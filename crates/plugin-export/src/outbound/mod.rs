@@ -188,3 +188,6 @@ impl fmt::Debug for OutboundChannel {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
