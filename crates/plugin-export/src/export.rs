@@ -95,6 +95,41 @@ impl Setup {
     /// A call takes a thread of the plugin while it waits: 256 of an instance are under way at once, and others wait for their turn.
     /// A subscription takes one as long as it lives; a library has 64 at most. A plugin that calls out is not short.
     ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use polywire_core::{Context, Result, Service, Versions};
+    /// use polywire_plugin_export::{Export, Setup};
+    ///
+    /// #[polywire_macros::contract(crate = polywire_core, name = "stock", version = "1.2.0")]
+    /// trait Stock {
+    ///     async fn count(&self, cx: &Context) -> Result<(), Infallible>;
+    /// }
+    ///
+    /// #[polywire_macros::contract(crate = polywire_core, name = "orders", version = "1.4.0")]
+    /// trait Orders {
+    ///     async fn check(&self, cx: &Context) -> Result<(), Infallible>;
+    /// }
+    ///
+    /// struct Shop {
+    ///     stock: StockClient,
+    /// }
+    ///
+    /// impl Orders for Shop {
+    ///     async fn check(&self, _: &Context) -> Result<(), Infallible> {
+    ///         // Over whatever the host has configured for it.
+    ///         let _ = self.stock.count().await;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// fn server(setup: &Setup) -> Result<Export> {
+    ///     let shop = Shop { stock: setup.connect("stock")? };
+    ///     Ok(Service::new(Versions::new().serve(OrdersServer::new(shop)))?.into())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     /// `Config` for a channel that the host does not configure, naming those that it does, for one of another contract, and in a
     /// plugin that is exported as short; `Unavailable` for a host without channels.

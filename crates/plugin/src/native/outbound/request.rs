@@ -121,7 +121,7 @@ mod tests {
 
     use async_trait::async_trait;
     use polywire_core::memory::{Hub, MemoryChannel};
-    use polywire_core::{Bounds, Channel, Listed, Policy};
+    use polywire_core::{Bounds, Channel, Listed, Policy, Token};
     use polywire_plugin_abi::{Headers, write_header};
     use proptest::prelude::*;
 
@@ -134,7 +134,11 @@ mod tests {
     #[async_trait]
     impl Directory for One {
         fn find(&self, _: &str) -> Result<Listed> {
-            let (name, policy) = (Name::from_static("stock"), Policy::default());
+            let name = Name::from_static("stock");
+            let policy = Policy {
+                token: Some(Token::new("the host's")),
+                ..Policy::default()
+            };
             let capability = self.0.capability().clone();
             Ok(Listed::new(name, None, &policy, capability))
         }
@@ -184,8 +188,11 @@ mod tests {
         assert_eq!(head.token.as_ref().unwrap().expose(), "abc");
         assert!(head.remaining().unwrap() <= wait);
         assert_eq!(request.what, "stock.left through channel \"stock\"");
-        let endless = read(Kind::Command, &pairs, Some(Duration::MAX)).unwrap();
-        assert!(endless.message.head.remaining().unwrap() <= LONGEST);
+        // Without a token of its own it goes by the host's.
+        let endless = read(Kind::Command, &pairs[..5], Some(Duration::MAX)).unwrap();
+        let head = &endless.message.head;
+        assert!(head.remaining().unwrap() <= LONGEST);
+        assert_eq!(head.token.as_ref().unwrap().expose(), "the host's");
     }
 
     proptest! {
