@@ -120,6 +120,28 @@ async fn what_it_asks_is_answered_while_its_host_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_were_taken_still_get_through_while_its_host_drains() {
+    let (world, mut stock) = (World::new(), Stock::http().await);
+    let wire = world.consumer("stock", &stock.config(""));
+    let orders = orders(&wire).await;
+    // Loaded, and connected to the stock.
+    soon("an answer", orders.left(pens(3))).await.unwrap();
+    for number in 0..20 {
+        soon("a receipt", orders.order(pens(number))).await.unwrap();
+    }
+    soon("the drain", wire.drain()).await.unwrap();
+    let mut noted = Vec::new();
+    while noted.len() < 20 {
+        noted.push(stock.note().await);
+    }
+    noted.sort();
+    noted.dedup();
+    assert_eq!(noted.len(), 20, "{noted:?}");
+    soon("the end", wire.close()).await.unwrap();
+    stock.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_it_asks_ends_when_its_host_is_closed() {
     let (world, mut stock) = (World::new(), Stock::http().await);
     let wire = world.consumer("stock", &stock.config(""));
