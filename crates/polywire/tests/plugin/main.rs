@@ -113,7 +113,7 @@ async fn what_it_asks_is_answered_while_its_host_drains() {
     .await;
     stock.let_go();
     let answer = soon("an answer", asked).await.unwrap();
-    assert_eq!(answer.unwrap(), pens(1));
+    assert_eq!(answer.unwrap(), pens(2));
     soon("the drain", drained).await.unwrap().unwrap();
     soon("the end", wire.close()).await.unwrap();
     stock.end().await;

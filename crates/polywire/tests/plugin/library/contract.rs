@@ -22,6 +22,7 @@ pub(crate) trait Stock {
 #[polywire::contract(name = "orders", version = "1.0.0")]
 pub(crate) trait Orders {
     async fn left(&self, cx: &Context, request: Pens) -> Result<Pens, Refusal>;
+    /// Asks the stock a second time once that has let it go.
     async fn wait(&self, cx: &Context) -> Result<Pens, Refusal>;
     /// Asks itself, so often, and then the stock.
     async fn again(&self, cx: &Context, request: Pens) -> Result<Pens, Refusal>;

@@ -20,7 +20,8 @@ impl Orders for Shop {
 
     async fn wait(&self, _: &Context) -> Result<Pens, Refusal> {
         let asked = self.stock.wait().await;
-        asked.map_err(|error| error.wire().map_or(Refusal::Unknown, unasked))
+        let pens = asked.map_err(|error| error.wire().map_or(Refusal::Unknown, unasked))?;
+        self.stock.left(pens).await.map_err(passed_on)
     }
 
     async fn again(&self, _: &Context, request: Pens) -> Result<Pens, Refusal> {
