@@ -66,6 +66,21 @@
 // Level of a log line: for whoever looks for a fault.
 #define PW_LOG_DEBUG 4
 
+// Verdict on an event: done with.
+#define PW_ACK 0
+
+// Verdict on an event: deliver it again.
+#define PW_RETRY 1
+
+// Verdict on an event: never going to work; set it aside with the reason.
+#define PW_REJECT 2
+
+// Verdict on an event: not for this version of the subscriber; set it aside with the reason, for replay.
+#define PW_PARK 3
+
+// Verdict on an event: give it back to the group at once, as if it had not been delivered.
+#define PW_RETURN 4
+
 // Instead of an index into the descriptor: the contract or the method is named by the headers `contract` and `method`.
 #define PW_BY_NAME UINT32_MAX
 
@@ -92,7 +107,7 @@ typedef struct pw_slice {
 typedef struct pw_call {
   // The size of this structure.
   uint32_t size;
-  // Names the call towards the host; unique among those that run.
+  // Names the call; unique among those that run in the same direction. From the plugin, 0 is one that is not given up.
   uint64_t id;
   // How much time there is from entry, in nanoseconds; 0 means no limit.
   uint64_t timeout_ns;
@@ -125,6 +140,79 @@ typedef struct pw_events_v1 {
   int32_t (*publish)(void *ctx, const struct pw_call *event, const struct pw_sink *problem);
 } pw_events_v1;
 
+// Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
+// configures. `call` and `send` wait, on the calling thread; none of this is for a plugin that says it is short.
+//
+// A `pw_call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where
+// the channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout. What is under way when `quiesce`
+// is called is given up, and nothing is taken from then on.
+typedef struct pw_channels_v1 {
+  // The size of this structure.
+  uint32_t size;
+  // Given back to each function.
+  void *ctx;
+  // Tells what a channel is, as a JSON document in `out`: its contract, what it requires, its timeout, what it can do. Opens
+  // nothing and does not wait.
+  int32_t (*describe)(void *ctx, struct pw_slice channel, const struct pw_sink *out);
+  // Calls an operation; returns a result code. `fields` gets what the reply says beside its payload, encoded as headers are:
+  // `contract-version`, and `contract-offer`, `-digest`, `-status`, `-instance`, `-since`, `-sunset`, `-link` where they are
+  // known; it may be null. `out` gets the payload, or a problem document.
+  int32_t (*call)(void *ctx,
+                  struct pw_slice channel,
+                  const struct pw_call *call,
+                  const struct pw_sink *fields,
+                  const struct pw_sink *out);
+  // Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id`, and
+  // the same as of a reply where whoever took it is known; it may be null. `out` gets a problem document where there is one.
+  int32_t (*send)(void *ctx,
+                  struct pw_slice channel,
+                  const struct pw_call *command,
+                  const struct pw_sink *fields,
+                  const struct pw_sink *out);
+  // Gives up the call or the command of this id that is under way, if there is one; whoever waits for it is answered at once.
+  void (*cancel)(void *ctx, uint64_t call_id);
+} pw_channels_v1;
+
+// Extension `polywire.subscriptions/1`: events of other services to the plugin, through the channels that its host configures.
+// `subscribe`, `next` and `settle` wait, on the calling thread; none of this is for a plugin that says it is short.
+//
+// A `pw_call` names the event as its method; `contract-group` names the group that it joins, and without it the plugin is a group of
+// its own that ends with the subscription. `contract-prefetch` says how many events may be unsettled.
+typedef struct pw_subscriptions_v1 {
+  // The size of this structure.
+  uint32_t size;
+  // Given back to each function.
+  void *ctx;
+  // Joins a group; returns a result code. `subscription` gets a number for the other functions, `out` a problem document where
+  // there is one.
+  int32_t (*subscribe)(void *ctx,
+                       struct pw_slice channel,
+                       const struct pw_call *call,
+                       uint64_t *subscription,
+                       const struct pw_sink *out);
+  // Waits for the next event, for at most so long; one thread at a time. `PW_OK`: `delivery` gets its number, `fields` what it
+  // says beside its payload, encoded as headers are, `out` its payload; or `delivery` gets 0, since none came. `PW_CANCELLED`:
+  // none will come any more.
+  int32_t (*next)(void *ctx,
+                  uint64_t subscription,
+                  uint64_t timeout_ns,
+                  uint64_t *delivery,
+                  const struct pw_sink *fields,
+                  const struct pw_sink *out);
+  // Says what becomes of an event; returns a result code. `after_ns` is how long a retry waits, 0 what the channel's policy says;
+  // `reason` is for whoever finds what was rejected or parked. What is never settled returns to its group with the
+  // subscription's end.
+  int32_t (*settle)(void *ctx,
+                    uint64_t subscription,
+                    uint64_t delivery,
+                    uint32_t verdict,
+                    uint64_t after_ns,
+                    struct pw_slice reason,
+                    const struct pw_sink *out);
+  // Leaves the group. Does not wait; a thread in `next` is answered.
+  void (*unsubscribe)(void *ctx, uint64_t subscription);
+} pw_subscriptions_v1;
+
 // One version of one contract that the plugin serves.
 typedef struct pw_contract {
   // The size of this structure, the same in every element of an array: it is how far apart they are.
@@ -151,7 +239,7 @@ typedef struct pw_host {
   void (*log)(void *ctx, uint32_t level, struct pw_slice message);
   // Whether the host has given up a call: 1 yes, 0 no. Poll it in long work.
   int32_t (*cancelled)(void *ctx, uint64_t call_id);
-  // Calls out through one of the host's channels; returns a result code.
+  // Calls out through one of the host's channels; returns a result code. `polywire.channels/1` tells more of the reply.
   int32_t (*invoke)(void *ctx, struct pw_slice channel, const struct pw_call *call, const struct pw_sink *out);
   // What else the host has, by id and version such as `polywire.events/1`; null when it does not have it.
   const void *(*extension)(void *ctx, struct pw_slice id);

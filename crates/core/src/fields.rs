@@ -1,5 +1,7 @@
 //! A head as fields named as in HTTP requests, for transports that carry names and texts in a form of their own.
 
+mod agreed;
+
 use std::fmt::Write;
 
 use polywire_contract::Version;
@@ -7,6 +9,8 @@ use polywire_contract::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::message::{ContentType, Head, MessageId, Token};
 use crate::trace::TraceContext;
+
+pub use agreed::{read_requirement, read_stamp, write_requirement, write_stamp};
 
 const MESSAGE_ID: &str = "contract-message-id";
 const KIND: &str = "contract-kind";

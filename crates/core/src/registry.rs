@@ -10,6 +10,7 @@ use crate::auth::Authenticator;
 use crate::capability::Capability;
 use crate::channel::Channel;
 use crate::config::Section;
+use crate::directory::Directory;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a transport is told about the process it runs in.
@@ -34,6 +35,16 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// `Config` for what only shows when it is opened, such as a certificate that cannot be read.
     async fn channel(&self, name: &str) -> Result<Arc<dyn Channel>>;
+
+    /// Tells a transport whose providers run in this very process which channels there are for them to call out through; whether
+    /// it is one.
+    ///
+    /// # Behavior
+    /// Told once, before the first channel. What such providers serve is drained while the other channels still work.
+    fn attach(&self, directory: &Arc<dyn Directory>) -> bool {
+        let _ = directory;
+        false
+    }
 
     /// Stops intake on everything its channels share, and waits until what runs has finished.
     async fn drain(&self) -> Result<()>;

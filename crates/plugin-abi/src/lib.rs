@@ -30,3 +30,7 @@ pub const ABI: AbiVersion = AbiVersion::new(raw::ABI_MAJOR, raw::ABI_MINOR);
 pub const THREADS: &str = "polywire.threads/1";
 /// The id of [`raw::Events`] among the host's extensions.
 pub const EVENTS: &str = "polywire.events/1";
+/// The id of [`raw::Channels`] among the host's extensions.
+pub const CHANNELS: &str = "polywire.channels/1";
+/// The id of [`raw::Subscriptions`] among the host's extensions.
+pub const SUBSCRIPTIONS: &str = "polywire.subscriptions/1";

@@ -44,6 +44,17 @@ pub const LOG_INFO: u32 = 3;
 /// Level of a log line: for whoever looks for a fault.
 pub const LOG_DEBUG: u32 = 4;
 
+/// Verdict on an event: done with.
+pub const ACK: u32 = 0;
+/// Verdict on an event: deliver it again.
+pub const RETRY: u32 = 1;
+/// Verdict on an event: never going to work; set it aside with the reason.
+pub const REJECT: u32 = 2;
+/// Verdict on an event: not for this version of the subscriber; set it aside with the reason, for replay.
+pub const PARK: u32 = 3;
+/// Verdict on an event: give it back to the group at once, as if it had not been delivered.
+pub const RETURN: u32 = 4;
+
 /// Instead of an index into the descriptor: the contract or the method is named by the headers `contract` and `method`.
 pub const BY_NAME: u32 = u32::MAX;
 
@@ -92,7 +103,7 @@ pub struct ContractEntry {
 pub struct Call {
     /// The size of this structure.
     pub size: u32,
-    /// Names the call towards the host; unique among those that run.
+    /// Names the call; unique among those that run in the same direction. From the plugin, 0 is one that is not given up.
     pub id: u64,
     /// How much time there is from entry, in nanoseconds; 0 means no limit.
     pub timeout_ns: u64,
@@ -119,7 +130,7 @@ pub struct Host {
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, level: u32, message: Slice)>,
     /// Whether the host has given up a call: 1 yes, 0 no. Poll it in long work.
     pub cancelled: Option<unsafe extern "C" fn(ctx: *mut c_void, call_id: u64) -> i32>,
-    /// Calls out through one of the host's channels; returns a result code.
+    /// Calls out through one of the host's channels; returns a result code. `polywire.channels/1` tells more of the reply.
     pub invoke: Option<
         unsafe extern "C" fn(
             ctx: *mut c_void,
@@ -162,6 +173,104 @@ pub struct Events {
     pub publish: Option<
         unsafe extern "C" fn(ctx: *mut c_void, event: *const Call, problem: *const Sink) -> i32,
     >,
+}
+
+/// Extension `polywire.channels/1`: calls and commands of the plugin to other services, through the channels that its host
+/// configures. `call` and `send` wait, on the calling thread; none of this is for a plugin that says it is short.
+///
+/// A `pw_call` names contract and method by header, and says by `contract-require`, such as `^1.2`, which versions it takes where
+/// the channel's configuration says nothing. Its `timeout_ns` of 0 is the channel's own timeout. What is under way when `quiesce`
+/// is called is given up, and nothing is taken from then on.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Channels {
+    /// The size of this structure.
+    pub size: u32,
+    /// Given back to each function.
+    pub ctx: *mut c_void,
+    /// Tells what a channel is, as a JSON document in `out`: its contract, what it requires, its timeout, what it can do. Opens
+    /// nothing and does not wait.
+    pub describe:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, channel: Slice, out: *const Sink) -> i32>,
+    /// Calls an operation; returns a result code. `fields` gets what the reply says beside its payload, encoded as headers are:
+    /// `contract-version`, and `contract-offer`, `-digest`, `-status`, `-instance`, `-since`, `-sunset`, `-link` where they are
+    /// known; it may be null. `out` gets the payload, or a problem document.
+    pub call: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            call: *const Call,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Sends a command; returns a result code once the channel has taken responsibility. `fields` gets `contract-message-id`, and
+    /// the same as of a reply where whoever took it is known; it may be null. `out` gets a problem document where there is one.
+    pub send: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            command: *const Call,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Gives up the call or the command of this id that is under way, if there is one; whoever waits for it is answered at once.
+    pub cancel: Option<unsafe extern "C" fn(ctx: *mut c_void, call_id: u64)>,
+}
+
+/// Extension `polywire.subscriptions/1`: events of other services to the plugin, through the channels that its host configures.
+/// `subscribe`, `next` and `settle` wait, on the calling thread; none of this is for a plugin that says it is short.
+///
+/// A `pw_call` names the event as its method; `contract-group` names the group that it joins, and without it the plugin is a group of
+/// its own that ends with the subscription. `contract-prefetch` says how many events may be unsettled.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Subscriptions {
+    /// The size of this structure.
+    pub size: u32,
+    /// Given back to each function.
+    pub ctx: *mut c_void,
+    /// Joins a group; returns a result code. `subscription` gets a number for the other functions, `out` a problem document where
+    /// there is one.
+    pub subscribe: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            channel: Slice,
+            call: *const Call,
+            subscription: *mut u64,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Waits for the next event, for at most so long; one thread at a time. `PW_OK`: `delivery` gets its number, `fields` what it
+    /// says beside its payload, encoded as headers are, `out` its payload; or `delivery` gets 0, since none came. `PW_CANCELLED`:
+    /// none will come any more.
+    pub next: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            subscription: u64,
+            timeout_ns: u64,
+            delivery: *mut u64,
+            fields: *const Sink,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Says what becomes of an event; returns a result code. `after_ns` is how long a retry waits, 0 what the channel's policy says;
+    /// `reason` is for whoever finds what was rejected or parked. What is never settled returns to its group with the
+    /// subscription's end.
+    pub settle: Option<
+        unsafe extern "C" fn(
+            ctx: *mut c_void,
+            subscription: u64,
+            delivery: u64,
+            verdict: u32,
+            after_ns: u64,
+            reason: Slice,
+            out: *const Sink,
+        ) -> i32,
+    >,
+    /// Leaves the group. Does not wait; a thread in `next` is answered.
+    pub unsubscribe: Option<unsafe extern "C" fn(ctx: *mut c_void, subscription: u64)>,
 }
 
 /// What a plugin is: exported as the data symbol `polywire_plugin_v1`.

@@ -74,6 +74,26 @@ fn layout() -> Layout {
     structure!(layout, Events = "pw_events_v1", size, ctx, publish);
     structure!(
         layout,
+        Channels = "pw_channels_v1",
+        size,
+        ctx,
+        describe,
+        call,
+        send,
+        cancel
+    );
+    structure!(
+        layout,
+        Subscriptions = "pw_subscriptions_v1",
+        size,
+        ctx,
+        subscribe,
+        next,
+        settle,
+        unsubscribe
+    );
+    structure!(
+        layout,
         Plugin = "pw_plugin_v1",
         magic,
         abi_major,

@@ -54,7 +54,7 @@ impl HostChannel {
         self.ended.store(true, Ordering::Release);
     }
 
-    fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 }
@@ -83,14 +83,14 @@ impl Channel for HostChannel {
     async fn call(&self, _: Message) -> Result<Reply> {
         Err(missing(
             "request-reply",
-            "call out through a channel of the host with Host::invoke",
+            "call out through a client that Setup::connect gives",
         ))
     }
 
     async fn send(&self, _: Message) -> Result<Receipt> {
         Err(missing(
             "commands",
-            "call out through a channel of the host with Host::invoke",
+            "call out through a client that Setup::connect gives",
         ))
     }
 

@@ -1,15 +1,14 @@
 //! The host, as the provider in a plugin sees it.
 
-use std::ffi::c_void;
 use std::mem::size_of;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use polywire_contract::{Name, Version};
 use polywire_core::{Error, ErrorKind, Result};
-use polywire_plugin_abi::read::HostTable;
-use polywire_plugin_abi::{Code, raw, write_header};
+use polywire_plugin_abi::read::{ChannelsTable, HostTable, SubscriptionsTable};
+use polywire_plugin_abi::{raw, write_header};
 
+use crate::collected::{Collected, refused};
 use crate::described::{Place, described};
 
 /// What the host does for its plugin. Cheap to clone, for any thread, until the plugin ends.
@@ -35,6 +34,23 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 impl Host {
     pub(crate) fn new(table: HostTable) -> Self {
         Self(table)
+    }
+
+    /// The host's channels.
+    ///
+    /// # Errors
+    /// `Unavailable` where it has none for plugins.
+    pub(crate) fn channels(&self) -> Result<ChannelsTable> {
+        self.0.channels().ok_or_else(|| {
+            let text =
+                "the host has no channels for plugins: upgrade the host, or have it configure them";
+            Error::new(ErrorKind::Unavailable, text)
+        })
+    }
+
+    /// The host's subscriptions, where it has them for plugins.
+    pub(crate) fn subscriptions(&self) -> Option<SubscriptionsTable> {
+        self.0.subscriptions()
     }
 
     pub(crate) fn cancelled(&self, call: u64) -> bool {
@@ -82,15 +98,19 @@ impl Host {
             ));
         };
         let call = message(place, headers, body, timeout);
-        let mut problem = Collected::default();
+        let mut problem = Collected::new(MAX_ANSWER);
         let code = events.publish(&call, &problem.sink());
         answer(code, problem).map(drop)
     }
 
     /// Calls an operation of another contract through a channel of the host, on the calling thread; its reply as it came.
     ///
+    /// The simple form, for a channel whose configuration says which versions it requires. A client that
+    /// [`Setup::connect`](crate::Setup::connect) gives states its own, knows typed errors, and leaves its thread to others meanwhile.
+    ///
     /// # Errors
-    /// What the host or the far side refused it with; `Unavailable` when there is no such channel.
+    /// What the host or the far side refused it with; `Config` or `Unavailable` when there is no such channel; `Internal` for the
+    /// application's own error.
     pub fn invoke(
         &self,
         channel: &str,
@@ -109,7 +129,7 @@ impl Host {
             method: raw::BY_NAME,
         };
         let call = message(place, &headers, body, timeout);
-        let mut out = Collected::default();
+        let mut out = Collected::new(MAX_ANSWER);
         let code = self.0.invoke(channel, &call, &out.sink());
         answer(code, out)
     }
@@ -137,55 +157,9 @@ fn message(place: Place, headers: &[u8], body: &[u8], timeout: Option<Duration>)
 }
 
 fn answer(code: i32, answer: Collected) -> Result<Vec<u8>> {
-    if answer.overflowed {
-        let text = format!("the host answered with more than {MAX_ANSWER} bytes");
-        return Err(Error::new(ErrorKind::TooLarge, text));
+    let bytes = answer.into_bytes()?;
+    match code {
+        raw::OK => Ok(bytes),
+        code => Err(refused(code, &bytes)),
     }
-    match Code::from_number(code) {
-        Some(Code::Ok) => Ok(answer.bytes),
-        Some(code) => Err(Error::from_problem(&answer.bytes).unwrap_or_else(|| {
-            Error::new(ErrorKind::Internal, format!("the host answered {code:?}"))
-        })),
-        None => Err(Error::new(
-            ErrorKind::Internal,
-            format!("the host answered with code {code}, which is none of version 1"),
-        )),
-    }
-}
-
-/// What the host wrote.
-#[derive(Default)]
-struct Collected {
-    bytes: Vec<u8>,
-    overflowed: bool,
-}
-
-impl Collected {
-    /// A sink that writes here, for as long as this is borrowed.
-    fn sink(&mut self) -> raw::Sink {
-        raw::Sink {
-            ctx: std::ptr::from_mut(self).cast(),
-            write: Some(collect),
-        }
-    }
-}
-
-unsafe extern "C" fn collect(ctx: *mut c_void, bytes: raw::Slice) -> i32 {
-    let taken = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the context is the `Collected` whose sink this is, which waits for the host to return.
-        let Some(collected) = (unsafe { ctx.cast::<Collected>().as_mut() }) else {
-            return false;
-        };
-        // SAFETY: the host lends the bytes until this returns.
-        let Ok(bytes) = (unsafe { polywire_plugin_abi::read::bytes("bytes", bytes) }) else {
-            return false;
-        };
-        if collected.overflowed || collected.bytes.len() + bytes.len() > MAX_ANSWER {
-            collected.overflowed = true;
-            return false;
-        }
-        collected.bytes.extend_from_slice(bytes);
-        true
-    }));
-    i32::from(!taken.unwrap_or(false))
 }

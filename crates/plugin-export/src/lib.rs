@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 
 mod channel;
+mod collected;
 mod contain;
 mod described;
 mod entry;
@@ -23,6 +24,7 @@ mod instance;
 #[doc(hidden)]
 pub mod linked;
 mod macros;
+mod outbound;
 #[doc(hidden)]
 pub mod shim;
 

@@ -1,7 +1,7 @@
 //! The transport: channels to the plugins of one repository, which this process has once each.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use polywire_contract::Name;
 use polywire_core::config::Section;
 use polywire_core::{
-    Capability, Channel, Environment, Error, ErrorKind, Result, Transport, TransportFactory,
+    Capability, Channel, Directory, Environment, Error, ErrorKind, Result, Transport,
+    TransportFactory,
 };
 
 use crate::channel::{Hosts, PluginChannel};
@@ -71,6 +72,8 @@ struct Plugins {
     config: PluginConfig,
     /// A name for this process, which replies carry.
     instance: String,
+    /// What the plugins may call out through.
+    directory: OnceLock<Arc<dyn Directory>>,
     kept: Mutex<Kept>,
 }
 
@@ -91,6 +94,7 @@ impl PluginTransport {
             plugins: Arc::new(Plugins {
                 config,
                 instance: instance.to_owned(),
+                directory: OnceLock::new(),
                 kept: Mutex::default(),
             }),
             channels: Mutex::default(),
@@ -143,6 +147,7 @@ impl Plugins {
             bounds: config.bounds.clone(),
             workers: config.workers,
             overrun: config.overrun,
+            directory: self.directory.get().cloned(),
             ..HostConfig::new(contract.clone())
         })?;
         // Each host acknowledges for itself, also where several contracts have one plugin.
@@ -218,6 +223,12 @@ impl Transport for PluginTransport {
 
     async fn channel(&self, _: &str) -> Result<Arc<dyn Channel>> {
         Ok(self.open())
+    }
+
+    fn attach(&self, directory: &Arc<dyn Directory>) -> bool {
+        // One that several runtimes share keeps the first.
+        let _ = self.plugins.directory.set(directory.clone());
+        true
     }
 
     async fn drain(&self) -> Result<()> {

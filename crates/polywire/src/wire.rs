@@ -1,5 +1,8 @@
 //! The runtime: channels by name, opened when they are first used and shared by whoever uses them.
 
+mod directory;
+mod ending;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -7,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use polywire_core::config::nearest;
 use polywire_core::contract::{Contract, Requirement, Track};
 use polywire_core::{
@@ -44,8 +46,15 @@ struct Inner {
     drain_timeout: Duration,
     environment: Environment,
     channels: BTreeMap<String, Link>,
-    transports: Vec<Arc<dyn Transport>>,
+    transports: Vec<Opened>,
     closed: AtomicBool,
+}
+
+/// A transport in use.
+struct Opened {
+    transport: Arc<dyn Transport>,
+    /// Whether its providers run in this process and may call out through other channels.
+    within: bool,
 }
 
 /// A configured channel, opened or not.
@@ -53,6 +62,7 @@ struct Link {
     settings: ChannelSettings,
     transport: Arc<dyn Transport>,
     opened: OnceCell<Arc<dyn Channel>>,
+    /// Whether providers of this channel run in this process, by which it is drained before those that they use.
     serves: AtomicBool,
 }
 
@@ -86,49 +96,32 @@ impl Polywire {
             channels,
             transports,
         } = settings;
-        let mut links = BTreeMap::new();
-        for (name, channel) in channels {
-            let found = transports
-                .iter()
-                .find(|transport| channel.transport.as_ref() == Some(&transport.name));
-            let Some(transport) = found.and_then(|found| found.transport.clone()) else {
-                continue;
-            };
-            tracing::info!(
-                channel = name,
-                contract = channel.contract.as_deref(),
-                transport = channel.transport,
-                because = channel.reason,
-                "channel configured"
-            );
-            let link = Link {
-                settings: channel,
-                transport,
-                opened: OnceCell::new(),
-                serves: AtomicBool::new(false),
-            };
-            links.insert(name, link);
-        }
         tracing::info!(
             service = service.name,
             instance = service.instance,
             file,
             "configuration read"
         );
-        let inner = Inner {
-            file: file.to_owned(),
-            drain_timeout: service.drain_timeout,
-            environment,
-            channels: links,
-            transports: transports
+        let inner = Arc::new_cyclic(|inner| {
+            let directory = directory::of(inner);
+            let attached: Vec<_> = transports
                 .into_iter()
-                .filter_map(|transport| transport.transport)
-                .collect(),
-            closed: AtomicBool::new(false),
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
+                .filter_map(|found| {
+                    let transport = found.transport?;
+                    let within = transport.attach(&directory);
+                    Some((found.name, Opened { transport, within }))
+                })
+                .collect();
+            Inner {
+                file: file.to_owned(),
+                drain_timeout: service.drain_timeout,
+                environment,
+                channels: links(channels, &attached),
+                transports: attached.into_iter().map(|(_, opened)| opened).collect(),
+                closed: AtomicBool::new(false),
+            }
+        });
+        Self { inner }
     }
 
     /// Serves a contract on a channel: a generated server, or [`Versions`] for several versions at once. Returns once
@@ -212,66 +205,6 @@ impl Polywire {
             .collect()
     }
 
-    /// Stops taking new work and waits until what runs has finished, first where this process serves, then where it
-    /// only consumes, so that a handler may still use its own clients. Idempotent, and without a bound of its own:
-    /// [`run`](Self::run) bounds it by `[service] drain_timeout`.
-    ///
-    /// # Errors
-    /// The first error of a channel or transport; the others are drained all the same.
-    pub async fn drain(&self) -> Result<()> {
-        let (serving, consuming): (Vec<&Link>, Vec<&Link>) = self
-            .inner
-            .channels
-            .values()
-            .partition(|link| link.serves.load(Ordering::Acquire));
-        let mut result = Ok(());
-        for links in [serving, consuming] {
-            let opened: Vec<_> = links.iter().filter_map(|link| link.opened.get()).collect();
-            result = first_error(
-                result,
-                join_all(opened.iter().map(|channel| channel.drain())).await,
-            );
-        }
-        first_error(
-            result,
-            join_all(
-                self.inner
-                    .transports
-                    .iter()
-                    .map(|transport| transport.drain()),
-            )
-            .await,
-        )
-    }
-
-    /// Lets go of everything at once; what still runs is cancelled. Idempotent.
-    ///
-    /// # Errors
-    /// The first error of a channel or transport; the others are closed all the same.
-    pub async fn close(&self) -> Result<()> {
-        self.inner.closed.store(true, Ordering::Release);
-        let opened: Vec<_> = self
-            .inner
-            .channels
-            .values()
-            .filter_map(|link| link.opened.get())
-            .collect();
-        let result = first_error(
-            Ok(()),
-            join_all(opened.iter().map(|channel| channel.close())).await,
-        );
-        first_error(
-            result,
-            join_all(
-                self.inner
-                    .transports
-                    .iter()
-                    .map(|transport| transport.close()),
-            )
-            .await,
-        )
-    }
-
     pub(crate) fn drain_timeout(&self) -> Duration {
         self.inner.drain_timeout
     }
@@ -334,15 +267,39 @@ impl Polywire {
     }
 }
 
+/// What stands behind each channel, which is logged.
+fn links(
+    channels: BTreeMap<String, ChannelSettings>,
+    transports: &[(String, Opened)],
+) -> BTreeMap<String, Link> {
+    let link = |(name, settings): (String, ChannelSettings)| {
+        let found = transports
+            .iter()
+            .find(|(transport, _)| settings.transport.as_ref() == Some(transport));
+        let (_, opened) = found?;
+        tracing::info!(
+            channel = name,
+            contract = settings.contract.as_deref(),
+            transport = settings.transport,
+            because = settings.reason,
+            "channel configured"
+        );
+        let link = Link {
+            settings,
+            transport: opened.transport.clone(),
+            opened: OnceCell::new(),
+            serves: AtomicBool::new(opened.within),
+        };
+        Some((name, link))
+    };
+    channels.into_iter().filter_map(link).collect()
+}
+
 fn closed(name: &str) -> Error {
     Error::new(
         ErrorKind::Closed,
         format!("channel {name:?} cannot be used any more: the runtime is closed"),
     )
-}
-
-fn first_error(result: Result<()>, others: Vec<Result<()>>) -> Result<()> {
-    others.into_iter().fold(result, Result::and)
 }
 
 /// What a client requires: what is configured, or the version it was generated from.

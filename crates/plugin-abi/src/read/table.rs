@@ -116,7 +116,7 @@ impl HostTable {
         })
     }
 
-    fn extension<T: Copy>(&self, id: &str) -> Option<T> {
+    pub(super) fn extension<T: Copy>(&self, id: &str) -> Option<T> {
         // SAFETY: `read` was promised that the function may be called; the id is there until it returns.
         let found = unsafe { (self.extension)(self.ctx, raw::Slice::of(id.as_bytes())) };
         field::pointer(id, found.cast::<T>(), "expected the extension").ok()?;

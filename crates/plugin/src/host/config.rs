@@ -1,7 +1,9 @@
 //! What a host is made of.
 
+use std::sync::Arc;
+
 use polywire_contract::Name;
-use polywire_core::Bounds;
+use polywire_core::{Bounds, Directory};
 
 use super::Overrun;
 use crate::native::Limits;
@@ -23,6 +25,8 @@ pub struct HostConfig {
     pub max_stuck: usize,
     /// What becomes of calls that still run when their release may not be called any more.
     pub overrun: Overrun,
+    /// The channels that the plugin may call out through; without them it cannot.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 impl HostConfig {
@@ -37,6 +41,7 @@ impl HostConfig {
             workers: 256,
             max_stuck: 8,
             overrun: Overrun::default(),
+            directory: None,
         }
     }
 }

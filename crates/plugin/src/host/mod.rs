@@ -22,6 +22,7 @@ use polywire_contract::{Name, Offer, Offered};
 use polywire_core::{
     Error, ErrorKind, Exchange, Health, Letters, Message, Overflow, Receipt, Reply, Result, Workers,
 };
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,7 @@ pub use config::HostConfig;
 pub use keeper::{Deployment, Keeper};
 pub use overrun::Overrun;
 
-use crate::native::{Generation, Loader};
+use crate::native::{Generation, Loader, Outside};
 use demand::{State, Wanted};
 use overrun::Watchdog;
 use resident::Resident;
@@ -87,7 +88,12 @@ impl PluginHost {
             unmapped: 0.into(),
             retired: 0.into(),
         });
-        let services = Arc::new(HostServices(switch.clone()));
+        let directory = config.directory.clone();
+        let outside = directory.zip(Handle::try_current().ok());
+        let services = Arc::new(HostServices {
+            switch: switch.clone(),
+            outside: outside.map(|(directory, runtime)| Outside { directory, runtime }),
+        });
         let loader = Loader::new(config.limits.clone(), services)
             .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
         let workers = switch.exchange.work(Runner(switch.clone()))?;

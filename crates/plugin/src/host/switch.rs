@@ -17,7 +17,7 @@ use polywire_core::{
 use tokio::sync::watch;
 
 use super::roster::Roster;
-use crate::native::{Ended, Event, Fate, Invocation, Level, Services};
+use crate::native::{Ended, Event, Fate, Invocation, Level, Outside, Services};
 
 /// What messages go through.
 pub(super) struct Switch {
@@ -119,7 +119,10 @@ impl CommandRunner for Runner {
 
 /// The services of a host for the libraries in it.
 #[derive(Debug)]
-pub(super) struct HostServices(pub(super) Arc<Switch>);
+pub(super) struct HostServices {
+    pub(super) switch: Arc<Switch>,
+    pub(super) outside: Option<Outside>,
+}
 
 impl Services for HostServices {
     fn log(&self, plugin: &str, level: Level, message: &str) {
@@ -131,6 +134,10 @@ impl Services for HostServices {
         }
     }
 
+    fn outside(&self) -> Option<Outside> {
+        self.outside.clone()
+    }
+
     fn invoke(&self, invocation: Invocation<'_>) -> Result<Vec<u8>> {
         let text = format!(
             "plugin {} calls through channel {:?}, and this host has no channels for plugins",
@@ -140,8 +147,8 @@ impl Services for HostServices {
     }
 
     fn publish(&self, event: Event<'_>) -> Result<()> {
-        let message = self.0.event(&event)?;
-        let mut work = pin!(self.0.exchange.publish(message));
+        let message = self.switch.event(&event)?;
+        let mut work = pin!(self.switch.exchange.publish(message));
         // The thread may be one that drives others, so it does not wait for a group to catch up.
         match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(taken) => taken.map(drop),
@@ -157,12 +164,12 @@ impl Services for HostServices {
 
     fn ended(&self, ended: &Ended) {
         let count = match ended.fate {
-            Fate::Unmapped => &self.0.unmapped,
-            Fate::Retired(_) => &self.0.retired,
+            Fate::Unmapped => &self.switch.unmapped,
+            Fate::Retired(_) => &self.switch.retired,
         };
         count.fetch_add(1, Ordering::Relaxed);
         tracing::info!(plugin = ended.name, release = ended.release, fate = %ended.fate, "an old release has ended");
-        self.0.tell();
+        self.switch.tell();
     }
 }
 

@@ -10,18 +10,21 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind, Result};
 use polywire_plugin_abi::read::{self, CallView, Descriptor};
-use polywire_plugin_abi::{Code, EVENTS, THREADS, raw};
+use polywire_plugin_abi::{CHANNELS, Code, EVENTS, SUBSCRIPTIONS, THREADS, raw};
 
 use super::call::Cancel;
+use super::outbound::{self, Outbound};
 use super::presence::{Presence, Run};
 use super::services::{Event, Invocation, Level, Services};
 
 /// The host as one library sees it: its functions get a pointer to this.
 pub(super) struct Context {
     services: Arc<dyn Services>,
+    /// What it says to other services; `None` where its host has no channels.
+    pub(super) outbound: Option<Outbound>,
     pub(super) presence: Arc<Presence>,
     /// What the library says of itself, once it has been read.
-    descriptor: OnceLock<Arc<Descriptor>>,
+    pub(super) descriptor: OnceLock<Arc<Descriptor>>,
     /// The calls under way that may be given up.
     calls: Mutex<HashMap<u64, Cancel>>,
     tables: OnceLock<Tables>,
@@ -31,6 +34,8 @@ struct Tables {
     host: raw::Host,
     threads: raw::Threads,
     events: raw::Events,
+    channels: raw::Channels,
+    subscriptions: raw::Subscriptions,
 }
 
 // SAFETY: the pointers in the tables are to functions and to the context itself, which may be used on any thread.
@@ -38,7 +43,7 @@ unsafe impl Send for Tables {}
 // SAFETY: as above; they never change.
 unsafe impl Sync for Tables {}
 
-fn size<T>() -> u32 {
+pub(super) fn size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap_or(0)
 }
 
@@ -46,6 +51,7 @@ impl Context {
     /// The context of a library about to be loaded.
     pub(super) fn new(services: Arc<dyn Services>) -> Arc<Self> {
         let context = Arc::new(Self {
+            outbound: services.outside().map(Outbound::new),
             services,
             presence: Presence::new(),
             descriptor: OnceLock::new(),
@@ -72,6 +78,8 @@ impl Context {
                 ctx,
                 publish: Some(publish),
             },
+            channels: outbound::table(ctx),
+            subscriptions: outbound::subscriptions(ctx),
         });
         context
     }
@@ -130,12 +138,12 @@ impl Context {
 
 /// # Safety
 /// Null, or the context that the table was made with, which lives until `fini` returned.
-unsafe fn context<'a>(ctx: *mut c_void) -> Option<&'a Context> {
+pub(super) unsafe fn context<'a>(ctx: *mut c_void) -> Option<&'a Context> {
     // SAFETY: as the caller promises.
     unsafe { ctx.cast::<Context>().as_ref() }
 }
 
-fn contain<T>(otherwise: T, work: impl FnOnce() -> Option<T>) -> T {
+pub(super) fn contain<T>(otherwise: T, work: impl FnOnce() -> Option<T>) -> T {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Some(value)) => value,
         Ok(None) => otherwise,
@@ -182,6 +190,11 @@ unsafe extern "C" fn invoke(
     call: *const raw::Call,
     out: *const raw::Sink,
 ) -> i32 {
+    // SAFETY: the plugin gives the context back.
+    if unsafe { context(ctx) }.is_some_and(|context| context.outbound.is_some()) {
+        // SAFETY: the plugin passes what this one is promised.
+        return unsafe { outbound::invoke(ctx, channel, call, out) };
+    }
     answer(out, || {
         // SAFETY: the plugin gives the context back, and lends the rest until this returns.
         let (context, channel, call) = unsafe {
@@ -234,13 +247,17 @@ unsafe extern "C" fn extension(ctx: *mut c_void, id: raw::Slice) -> *const c_voi
         match std::str::from_utf8(id).ok()? {
             THREADS => Some((&raw const tables.threads).cast()),
             EVENTS => Some((&raw const tables.events).cast()),
+            CHANNELS if context.outbound.is_some() => Some((&raw const tables.channels).cast()),
+            SUBSCRIPTIONS if context.outbound.is_some() => {
+                Some((&raw const tables.subscriptions).cast())
+            }
             _ => None,
         }
     })
 }
 
 /// Runs something for a plugin, and writes what it answers.
-fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 {
+pub(super) fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 {
     contain(Code::Panicked, || {
         // SAFETY: the plugin passes a sink of its own.
         let out = unsafe { read::Output::read(out) }.ok()?;
@@ -254,11 +271,11 @@ fn answer(out: *const raw::Sink, work: impl FnOnce() -> Result<Vec<u8>>) -> i32 
     .number()
 }
 
-fn malformed(error: impl std::fmt::Display) -> Error {
+pub(super) fn malformed(error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidPayload, error.to_string())
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::new(
         ErrorKind::InvalidPayload,
         "the host was called without its context",

@@ -61,6 +61,8 @@ impl Parts {
 
     /// Stops everything that is its own and waits until its threads are gone.
     fn stop(&self, timeout: Duration) -> Result<(), Reason> {
+        // Its threads may wait for other services.
+        self.context.close();
         let Some(entries) = self.entries else {
             return Ok(());
         };

@@ -5,6 +5,7 @@ use polywire_plugin_abi::Headers;
 use polywire_plugin_abi::read::Contract;
 
 use super::ended::Ended;
+use super::outbound::Outside;
 
 /// What a host does for the plugins in it. Every method may be called on any thread, also on one of a plugin, and a panic
 /// in it is contained.
@@ -12,7 +13,12 @@ pub trait Services: Send + Sync + 'static {
     /// A line for the log.
     fn log(&self, plugin: &str, level: Level, message: &str);
 
-    /// A call of a plugin through one of the host's channels, on the calling thread.
+    /// The channels that plugins call out through; `None` where there are none. Asked once for each library.
+    fn outside(&self) -> Option<Outside> {
+        None
+    }
+
+    /// A call of a plugin through one of the host's channels, on the calling thread, where there is nothing [outside](Self::outside).
     ///
     /// # Errors
     /// Told to the plugin as a problem document.

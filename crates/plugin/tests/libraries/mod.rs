@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use polywire_core::{Error, ErrorKind, Outcome, Result};
 use polywire_plugin::native::{
-    Descriptor, Ended, Event, Generation, Invocation, Level, Limits, LoadError, Loader, Request,
-    Services,
+    Descriptor, Ended, Event, Generation, Invocation, Level, Limits, LoadError, Loader, Outside,
+    Request, Services,
 };
 use tempfile::TempDir;
 
@@ -32,6 +32,8 @@ pub(crate) struct World {
 pub(crate) struct Heard {
     /// Keeps no lines, where there would be too many.
     deaf: bool,
+    /// What they may call out through.
+    outside: Option<Outside>,
     pub(crate) lines: Mutex<Vec<String>>,
     pub(crate) events: Mutex<Vec<String>>,
     /// The fields of each event.
@@ -46,6 +48,10 @@ impl Services for Heard {
         }
         let line = format!("{plugin} {level:?}: {message}");
         self.lines.lock().unwrap().push(line);
+    }
+
+    fn outside(&self) -> Option<Outside> {
+        self.outside.clone()
     }
 
     fn invoke(&self, invocation: Invocation<'_>) -> Result<Vec<u8>> {
@@ -104,17 +110,23 @@ impl World {
 
     /// One that keeps nothing of what plugins log.
     pub(crate) fn deaf() -> Self {
-        Self::make(Self::patient(), true)
+        Self::make(Self::patient(), true, None)
     }
 
     pub(crate) fn within(limits: Limits) -> Self {
-        Self::make(limits, false)
+        Self::make(limits, false, None)
     }
 
-    fn make(limits: Limits, deaf: bool) -> Self {
+    /// One with channels for plugins.
+    pub(crate) fn with(outside: Outside) -> Self {
+        Self::make(Self::patient(), false, Some(outside))
+    }
+
+    fn make(limits: Limits, deaf: bool, outside: Option<Outside>) -> Self {
         let (sender, ended) = channel();
         let heard = Arc::new(Heard {
             deaf,
+            outside,
             lines: Mutex::default(),
             events: Mutex::default(),
             fields: Mutex::default(),

@@ -7,6 +7,7 @@ mod libraries;
 
 mod c;
 mod linked;
+mod outbound;
 mod panics;
 mod refused;
 mod rust;
