@@ -1,4 +1,5 @@
-//! Whether each example builds without the others: a build of the whole workspace gives all of them every feature.
+//! Whether examples that end by a signal ask for the feature of that: a build of the whole workspace gives it to all of them, and a build
+//! of one example does not.
 
 use crate::{Result, prose, tree};
 

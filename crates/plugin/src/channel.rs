@@ -1,6 +1,6 @@
 //! The consumer's end: a channel to the plugins of this process.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use polywire_contract::{Name, Offer};
@@ -29,7 +29,7 @@ pub trait Hosts: Send + Sync + std::fmt::Debug + 'static {
 pub struct PluginChannel {
     hosts: Arc<dyn Hosts>,
     /// The host that was asked for first: most channels have one.
-    first: OnceLock<Arc<PluginHost>>,
+    first: OnceLock<Weak<PluginHost>>,
     capability: Capability,
     life: Lifecycle,
 }
@@ -47,15 +47,14 @@ impl PluginChannel {
     }
 
     fn host(&self, contract: &Name) -> Result<Arc<PluginHost>> {
-        match self.first.get() {
-            Some(first) if first.contract() == contract => Ok(first.clone()),
-            _ => {
-                let host = self.hosts.host(contract)?;
-                // One that is there stays.
-                let _ = self.first.set(host.clone());
-                Ok(host)
-            }
+        let first = self.first.get().and_then(Weak::upgrade);
+        if let Some(first) = first.filter(|first| first.contract() == contract) {
+            return Ok(first);
         }
+        let host = self.hosts.host(contract)?;
+        // One that is there stays.
+        let _ = self.first.set(Arc::downgrade(&host));
+        Ok(host)
     }
 
     /// What channels of this transport can do.

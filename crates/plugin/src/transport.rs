@@ -250,14 +250,19 @@ impl Transport for PluginTransport {
         for (host, _) in kept.values() {
             host.close();
         }
-        // It takes as long as the repository does to answer.
-        let leave = tokio::task::spawn_blocking(move || {
+        // It takes as long as the repository does to answer, and the runtime waits for its own threads when it ends.
+        let (left, leave) = tokio::sync::oneshot::channel::<()>();
+        let joins = std::thread::Builder::new().name("polywire-leave".to_owned());
+        let joins = joins.spawn(move || {
             for (_, keeper) in kept.values() {
                 keeper.join();
             }
+            drop(left);
         });
-        // It is a courtesy to the deployer, which a repository that does not answer may not turn into a wait.
-        let _ = tokio::time::timeout(LEAVE, leave).await;
+        if joins.is_ok() {
+            // It is a courtesy to the deployer, which a repository that does not answer may not turn into a wait.
+            let _ = tokio::time::timeout(LEAVE, leave).await;
+        }
         closed.into_iter().collect()
     }
 }

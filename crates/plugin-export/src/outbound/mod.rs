@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use polywire_contract::{Name, Offer};
 use polywire_core::{
-    Capability, Channel, Deliveries, Error, ErrorKind, Health, Letters, Listed, Message, Receipt,
-    Reply, Result, Service, Subscription, Support, unsupported,
+    Capability, Channel, Deliveries, Dispatched, Error, ErrorKind, Health, Letters, Listed,
+    Message, Receipt, Reply, Result, Service, Subscription, Support, unsupported,
 };
 use polywire_plugin_abi::read::ChannelsTable;
 use tokio::runtime::Handle;
@@ -88,7 +88,14 @@ impl OutboundChannel {
         });
         let said = said.await;
         guard.given_up = None;
-        said.unwrap_or_else(|_| Err(ended()))
+        said.unwrap_or_else(|error| {
+            Err(if error.is_panic() {
+                let text = "the plugin panicked while it talked to its host";
+                Error::new(ErrorKind::Internal, text).dispatched_as(Dispatched::Maybe)
+            } else {
+                ended()
+            })
+        })
     }
 }
 

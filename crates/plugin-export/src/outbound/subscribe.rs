@@ -149,9 +149,14 @@ impl Joined {
         let head = match self.head(&fields.into_bytes()?) {
             Ok(head) => head,
             Err(error) => {
-                // Nobody would ever settle it.
-                let reason = error.message();
-                self.settle(delivery, raw::REJECT, Duration::ZERO, reason)?;
+                // Nobody would ever settle it. A later version of this plugin may read it.
+                let parked = self.settle(delivery, raw::PARK, Duration::ZERO, error.message());
+                if let Err(error) = parked {
+                    self.host.log(
+                        Level::Warn,
+                        &format!("an event that cannot be read: {error}"),
+                    );
+                }
                 return Ok(Next::Nothing);
             }
         };

@@ -135,18 +135,10 @@ impl Resident {
         deployed.map_or(Ok(()), |deployed| deployed.gate.check())
     }
 
-    /// Whether calls were let in when the time was looked at last, which is enough to ask after a call that was short.
-    ///
-    /// # Errors
-    /// As [`check`](Self::check).
-    fn check_open(&self) -> Result<()> {
-        let deployed = self.deployed.as_ref();
-        deployed.map_or(Ok(()), |deployed| deployed.gate.check_open())
-    }
-
-    /// Gives up every call that is under way.
+    /// Gives up every call that is under way, and what the release says to other services.
     pub(super) fn cut(&self) {
         self.cut.cancel();
+        self.generation.cut_off();
     }
 
     /// How many calls were given up by their callers and still run.
@@ -156,7 +148,7 @@ impl Resident {
 
     /// How many calls are in the plugin, whether anybody waits for them or not.
     pub(super) fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+        self.running.load(Ordering::SeqCst)
     }
 
     /// How many calls ended, and how many of them by a fault of the plugin's own: a panic, or nonsense for an answer.
@@ -178,6 +170,22 @@ impl Resident {
     }
 }
 
+/// A call that is in the plugin, until it is dropped.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl<'a> Inside<'a> {
+    fn of(running: &'a AtomicUsize) -> Self {
+        running.fetch_add(1, Ordering::SeqCst);
+        Self(running)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Place {
     /// Calls it, until a deadline where there is one. Dropping the future gives the call up.
     ///
@@ -185,25 +193,28 @@ impl Place {
     /// `Unavailable` when the deployment window has passed, before the call or while it ran; `Overloaded` when all workers stayed
     /// busy until the deadline; `DeadlineExceeded`; and those of [`Generation::call`].
     pub(super) async fn call(&self, head: &Head, body: Bytes) -> Result<(Outcome, Bytes)> {
-        self.resident.check()?;
+        if !self.resident.short {
+            // Before it waits for a thread.
+            self.resident.check()?;
+        }
         let mut headers = Vec::with_capacity(160);
         fields::write(head, |name, value| {
             write_header(&mut headers, name, value).map_err(|error| {
                 Error::new(ErrorKind::TooLarge, error.to_string()).dispatched_as(Dispatched::No)
             })
         })?;
-        let (answer, checked) = if self.resident.short {
+        let answer = if self.resident.short {
             let timeout = self.time_left(head)?;
-            let answer = self.run(timeout, &headers, &body, None);
-            (answer, self.resident.check_open())
+            self.run(timeout, &headers, &body, None)
         } else {
-            let answer = self.hand_over(head, headers, body).await;
-            (answer, self.resident.check())
+            self.hand_over(head, headers, body).await
         };
-        self.resident.count(&answer);
-        // What was let in and came out too late is not what is deployed any more.
-        if let Err(expired) = checked {
-            return Err(expired.dispatched_as(Dispatched::Maybe));
+        let ran = |error: &Error| error.dispatched() != Dispatched::No;
+        if answer.as_ref().err().is_none_or(ran) {
+            // What was let in and came out too late is not what is deployed any more.
+            self.resident
+                .check()
+                .map_err(|expired| expired.dispatched_as(Dispatched::Maybe))?;
         }
         answer
     }
@@ -215,6 +226,7 @@ impl Place {
         }
     }
 
+    /// Runs it on this thread, if calls are let in.
     fn run(
         &self,
         timeout: Option<Duration>,
@@ -222,7 +234,9 @@ impl Place {
         body: &[u8],
         cancel: Option<&Cancel>,
     ) -> Result<(Outcome, Bytes)> {
-        self.resident.running.fetch_add(1, Ordering::AcqRel);
+        // It may have waited for its thread since the gate was looked at first.
+        self.resident.check()?;
+        let _inside = Inside::of(&self.resident.running);
         let answer = self.resident.generation.call(&Request {
             contract: self.contract,
             method: self.method,
@@ -231,7 +245,7 @@ impl Place {
             body,
             cancel,
         });
-        self.resident.running.fetch_sub(1, Ordering::AcqRel);
+        self.resident.count(&answer);
         answer
     }
 

@@ -73,6 +73,13 @@ impl Generation {
             .map_or(Path::new(""), |parts| parts.code.path())
     }
 
+    /// Gives up what it says to other services, and takes nothing new of that, while its calls go on.
+    pub fn cut_off(&self) {
+        if let Some(parts) = &self.parts {
+            parts.context.close();
+        }
+    }
+
     /// How often it panicked.
     #[must_use]
     pub fn panics(&self) -> u64 {

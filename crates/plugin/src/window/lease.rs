@@ -72,19 +72,6 @@ impl Gate {
         Err(self.refusal())
     }
 
-    /// The same without a look at the clock: whether it has been closed, which those who keep the window do when they see that it
-    /// has passed.
-    ///
-    /// # Errors
-    /// As [`check`](Self::check).
-    #[inline]
-    pub fn check_open(&self) -> Result<(), Error> {
-        if self.lease.0.load(Ordering::Acquire) != 0 {
-            return Ok(());
-        }
-        Err(self.refusal())
-    }
-
     /// For how much longer calls are let in without another contact; zero when it is closed.
     #[must_use]
     pub fn remaining(&self) -> Duration {

@@ -95,16 +95,21 @@ impl FromStr for RepositoryUrl {
     }
 }
 
-/// An address without what may be a secret in it: all that stands before an `@`, and what follows a `?`.
-fn shown(text: &str) -> String {
+/// An address without what may be a secret in it: all that stands before an `@`, and what follows a `?` or a `#`.
+pub(super) fn shown(text: &str) -> String {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let rest = rest
         .rsplit_once('@')
         .map_or_else(|| rest.to_owned(), |(_, after)| format!("***@{after}"));
-    let rest = rest
-        .split_once('?')
-        .map_or_else(|| rest.clone(), |(before, _)| format!("{before}?***"));
-    format!("{scheme}://{rest}")
+    let rest = match rest.find(['?', '#']) {
+        Some(at) => format!("{}***", &rest[..=at]),
+        None => rest,
+    };
+    if scheme.is_empty() {
+        rest
+    } else {
+        format!("{scheme}://{rest}")
+    }
 }
 
 impl fmt::Display for RepositoryUrl {

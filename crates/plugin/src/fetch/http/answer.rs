@@ -57,7 +57,7 @@ pub(super) fn reason(error: &(dyn StdError + 'static)) -> String {
 pub(super) fn refused(answer: &Response<Incoming>, method: &Method, url: &str) -> Refusal {
     let status = answer.status();
     let says = match status {
-        StatusCode::NOT_FOUND | StatusCode::GONE => {
+        StatusCode::NOT_FOUND | StatusCode::GONE if method != Method::PUT => {
             return Refusal::Missing { path: url.into() };
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if method == Method::GET => {
@@ -66,16 +66,18 @@ pub(super) fn refused(answer: &Response<Incoming>, method: &Method, url: &str) -
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             "set token in [transport.plugin] to one that may PUT and DELETE below acks/, or proof = \"beacon\", which writes nothing".to_owned()
         }
-        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::CONFLICT
-            if method != Method::GET =>
-        {
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT if method == Method::PUT => {
+            "is there a folder acks and one of the plugin's name in it, and does the server take PUT below it? Or set proof = \"beacon\", which writes nothing".to_owned()
+        }
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED if method != Method::GET => {
             "have the server take PUT and DELETE below acks/, or set proof = \"beacon\", which writes nothing".to_owned()
         }
         status if status.is_redirection() => {
             let place = answer.headers().get(LOCATION);
             format!(
                 "redirects are not followed, and this one is to {:?}: set repository to where it is",
-                place.map_or_else(|| "nowhere".to_owned(), |place| quote(place.as_bytes()))
+                // Where it is may be signed for who holds it.
+                place.map_or_else(|| "nowhere".to_owned(), |place| shown(&quote(place.as_bytes())))
             )
         }
         StatusCode::TOO_MANY_REQUESTS => {
@@ -107,14 +109,14 @@ pub(super) fn plain(headers: &HeaderMap, url: &str) -> Result<(), Refusal> {
 /// Whether the server itself has answered, and no cache from its own memory (RFC 9111 section 5.1).
 pub(super) fn fresh(headers: &HeaderMap, url: &str) -> Result<(), Refusal> {
     match headers.get(AGE) {
-        Some(age) if age != "0" => {
+        Some(age) => {
             let text = format!(
                 "a cache has answered with what it has known for {} seconds, and was asked not to: switch caching off for index and beacons",
                 quote(age.as_bytes())
             );
             Err(unreachable(url, io::ErrorKind::InvalidData, text))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 

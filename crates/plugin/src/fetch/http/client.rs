@@ -35,7 +35,7 @@ pub(super) struct Client {
 /// The largest head of an answer, in bytes.
 const MAX_HEAD: usize = 64 << 10;
 /// For how long a connection is kept that nobody uses: less than servers do.
-const IDLE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(4);
 /// How many names may be looked up at once, where the system does not answer.
 const LOOKUPS: usize = 4;
 

@@ -50,7 +50,8 @@ impl Run {
             // The same release may serve again, by another generation.
             let serves = self.current(slot.major);
             let serves = serves.is_some_and(|now| now.release() == Some(&slot.release));
-            if !serves && !self.draining.iter().any(|(other, _)| *other == slot) {
+            let warm = self.warm.values().any(|warm| warm.slot == slot);
+            if !serves && !warm && !self.draining.iter().any(|(other, _)| *other == slot) {
                 self.window.lock().retire(&slot);
             }
         }
@@ -95,6 +96,7 @@ impl Run {
                 continue;
             };
             tracing::error!(plugin = %self.plugin, %release, "the release was revoked and is stopped");
+            resident.generation().cut_off();
             if !index.majors.contains_key(&major) {
                 self.revoked.insert(major, release.clone());
             }
@@ -131,7 +133,7 @@ impl Run {
         self.manifests.retain(|release, _| index.names(release));
         let releases: BTreeSet<&ReleaseId> = index.majors.values().collect();
         for release in releases {
-            if self.manifests.contains_key(release) {
+            if self.manifests.contains_key(release) || self.waits(index, release) {
                 continue;
             }
             match self.reader.manifest(index, release) {
@@ -154,6 +156,22 @@ impl Run {
             parts.known = known;
             self.host.turn(&parts);
         }
+    }
+
+    /// Whether it is not time yet to ask again for what could not be read.
+    fn waits(&self, index: &Index, release: &ReleaseId) -> bool {
+        let now = self.clock.now();
+        let waits = |major: &u64| {
+            let slot = Slot {
+                major: *major,
+                release: release.clone(),
+            };
+            let refused = self.refused.get(&slot);
+            refused.is_some_and(|refused| refused.again.is_none_or(|again| now < again))
+        };
+        let majors = index.majors.iter();
+        let mut named = majors.filter(|(_, named)| *named == release);
+        named.any(|(major, _)| waits(major))
     }
 
     fn refuse_everywhere(&mut self, index: &Index, release: &ReleaseId, refusal: &Refusal) {

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::time::Duration;
 
-use polywire_core::{Error, ErrorKind, Head, Result, fields};
+use polywire_core::{Error, ErrorKind, Head, Result, Verdict, fields};
 use polywire_plugin_abi::read::{self, CallView};
 use polywire_plugin_abi::{Code, raw};
 
@@ -31,7 +31,7 @@ unsafe fn outbound<'a>(ctx: *mut c_void) -> Result<&'a Outbound> {
     unsafe { context(ctx) }.ok_or_else(lost)?.outbound()
 }
 
-/// Writes a number for the plugin.
+/// Where a number for the plugin is written.
 ///
 /// # Safety
 /// Null, misaligned, or a place for one.
@@ -89,13 +89,22 @@ unsafe extern "C" fn next(
                 Next::Nothing => Ok(Code::Ok),
                 Next::Ended => Ok(Code::Cancelled),
                 Next::Event(found, head, body) => {
-                    let written = written(&head)?;
-                    if !fields.write(&written) || (!body.is_empty() && !out.write(&body)) {
-                        // It returns to the group, as the plugin knows no number of it.
-                        outbound.settle(subscription, found, None)?;
-                        return Ok(Code::Failed);
+                    let taken = match written(&head) {
+                        Ok(written) if !fields.write(&written) => Err("its fields".to_owned()),
+                        Ok(_) if !body.is_empty() && !out.write(&body) => {
+                            Err("its body".to_owned())
+                        }
+                        Ok(_) => Ok(()),
+                        Err(error) => Err(error.to_string()),
+                    };
+                    match taken {
+                        Ok(()) => *number = found,
+                        // It is set aside: another member could take it as little, and this one knows no number of it.
+                        Err(what) => {
+                            let reason = format!("plugins cannot take it: {what}");
+                            outbound.settle(subscription, found, Some(Verdict::Park { reason }))?;
+                        }
                     }
-                    *number = found;
                     Ok(Code::Ok)
                 }
             }

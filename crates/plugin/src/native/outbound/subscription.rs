@@ -39,7 +39,7 @@ struct Joined {
     what: String,
     /// There while no thread waits for the next.
     deliveries: Mutex<Option<Deliveries>>,
-    /// What it has and has not settled.
+    /// What it has and has not settled, also when it has left.
     held: Mutex<HashMap<u64, Delivery>>,
     numbers: AtomicU64,
     left: CancellationToken,
@@ -119,6 +119,9 @@ impl Outbound {
             return Ok(Next::Ended);
         };
         let Some(deliveries) = joined.deliveries.lock().take() else {
+            if joined.left.is_cancelled() {
+                return Ok(Next::Ended);
+            }
             let text = format!("{}: a thread waits for its next event already", joined.what);
             return Err(invalid(text));
         };
@@ -143,22 +146,22 @@ impl Outbound {
             }
         };
         *joined.deliveries.lock() = Some(deliveries);
-        let came = match next {
-            Some(Ok(Some(delivery))) => {
-                let number = joined.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-                let (head, body) = (Box::new(delivery.head.clone()), delivery.body.clone());
-                joined.held.lock().insert(number, delivery);
-                Next::Event(number, head, body)
-            }
-            Some(Err(_)) => Next::Nothing,
-            Some(Ok(None)) | None => Next::Ended,
+        let delivery = match next {
+            Some(Ok(Some(delivery))) => delivery,
+            Some(Err(_)) => return Ok(Next::Nothing),
+            Some(Ok(None)) | None => return Ok(Next::Ended),
         };
+        let number = joined.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let (head, body) = (Box::new(delivery.head.clone()), delivery.body.clone());
+        joined.held.lock().insert(number, delivery);
         if joined.left.is_cancelled() {
-            // It was left meanwhile, and what came after that is given back as well.
+            // It was left meanwhile, and nobody has heard of this one.
             self.leave(&joined);
+            let unheard = joined.held.lock().remove(&number);
+            self.drop_outside(unheard);
             return Ok(Next::Ended);
         }
-        Ok(came)
+        Ok(Next::Event(number, head, body))
     }
 
     /// Says what becomes of an event.
@@ -172,6 +175,12 @@ impl Outbound {
         let held = joined
             .as_ref()
             .and_then(|joined| Some((joined, joined.held.lock().remove(&delivery)?)));
+        if let Some((joined, _)) = &held
+            && joined.left.is_cancelled()
+            && joined.held.lock().is_empty()
+        {
+            self.subscriptions.joined.lock().remove(&subscription);
+        }
         let Some((joined, held)) = held else {
             let text = format!(
                 "subscription {subscription} has no event {delivery} that is unsettled; what it held when it ended is delivered \
@@ -180,8 +189,7 @@ impl Outbound {
             return Err(Error::new(ErrorKind::Closed, text).dispatched_as(Dispatched::No));
         };
         let Some(verdict) = verdict else {
-            let _inside = self.outside.runtime.enter();
-            drop(held);
+            self.drop_outside(held);
             return Ok(());
         };
         self.wait(
@@ -192,28 +200,41 @@ impl Outbound {
         )
     }
 
-    /// Leaves a group. What it held returns there.
+    /// Leaves a group. What it holds may still be settled.
     pub(super) fn unsubscribe(&self, subscription: u64) {
-        let joined = self.subscriptions.joined.lock().remove(&subscription);
-        if let Some(joined) = joined {
-            self.leave(&joined);
+        let Some(joined) = self.joined(subscription) else {
+            return;
+        };
+        self.leave(&joined);
+        if joined.held.lock().is_empty() {
+            self.subscriptions.joined.lock().remove(&subscription);
         }
     }
 
-    /// Leaves every group.
+    /// Leaves every group. What was held returns there.
     pub(super) fn unsubscribe_all(&self) {
         let all = std::mem::take(&mut *self.subscriptions.joined.lock());
         for joined in all.values() {
             self.leave(joined);
+            let held = std::mem::take(&mut *joined.held.lock());
+            self.drop_outside(held);
         }
     }
 
     fn leave(&self, joined: &Joined) {
         joined.left.cancel();
-        // Transports may tell their far side by a task.
+        let deliveries = joined.deliveries.lock().take();
+        self.drop_outside(deliveries);
+    }
+
+    /// Drops what is a transport's, which may tell its far side by a task, and may fail at it.
+    fn drop_outside<T>(&self, it: T) {
         let _inside = self.outside.runtime.enter();
-        drop(joined.deliveries.lock().take());
-        drop(std::mem::take(&mut *joined.held.lock()));
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(it)));
+        if let Err(payload) = dropped {
+            // Dropping it may panic again.
+            std::mem::forget(payload);
+        }
     }
 
     fn joined(&self, subscription: u64) -> Option<Arc<Joined>> {

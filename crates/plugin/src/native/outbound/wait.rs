@@ -26,6 +26,9 @@ impl Outbound {
         what: &str,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
+        // What is dropped here is a transport's, and may tell its far side by a task.
+        let _inside = self.outside.runtime.enter();
+        let work = work;
         if self.closing.is_cancelled() {
             return Err(ending().dispatched_as(Dispatched::No));
         }

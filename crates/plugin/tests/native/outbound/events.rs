@@ -47,6 +47,21 @@ fn what_it_holds_when_it_ends_returns_to_its_group() {
 }
 
 #[test]
+fn what_it_holds_when_its_channel_drains_may_still_be_settled() {
+    let host = Host::new();
+    let shop = loaded(&host, "stock");
+    call(&shop, "late", "").unwrap();
+    host.change(5);
+    host.world.until("held");
+    let stock = host.stock.clone();
+    let drained = host.runtime.spawn(async move { stock.drain().await });
+    host.world.until("more: false, settled");
+    host.runtime.block_on(drained).unwrap().unwrap();
+    drop(shop);
+    assert_eq!(host.world.ended().fate, Fate::Unmapped);
+}
+
+#[test]
 fn one_who_leaves_leaves_the_rest_to_its_group() {
     let host = Host::new();
     let shop = loaded(&host, "stock");
