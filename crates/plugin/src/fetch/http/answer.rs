@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
 
+use super::address::shown;
 use crate::refusal::Refusal;
 
 /// How much of what a server says is quoted, in characters.
