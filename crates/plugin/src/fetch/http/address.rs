@@ -188,7 +188,7 @@ mod tests {
                 "\"https://***@x\" holds credentials, which would be printed in logs, where token is for them",
             ),
             ("https://x/?key=hush", "\"https://x/?***\" has a '?'"),
-            ("https://x/#a", "\"https://x/#a\" has a '#'"),
+            ("https://x/#hush", "\"https://x/#***\" has a '#'"),
         ] {
             let error = text.parse::<RepositoryUrl>().unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
