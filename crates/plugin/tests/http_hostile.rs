@@ -90,9 +90,9 @@ fn whatever_is_answered_is_refused_for_what_it_is() {
             ),
             (Fault::Status(304), "unreachable", "304 Not Modified"),
             (
-                Fault::Redirects("https://elsewhere.example/x".to_owned()),
+                Fault::Redirects("https://elsewhere.example/x?signature=hush".to_owned()),
                 "unreachable",
-                "302 Found: redirects are not followed, and this one is to \"https://elsewhere.example/x\": set repository to where it is",
+                "302 Found: redirects are not followed, and this one is to \"https://elsewhere.example/x?***\": set repository to where it is",
             ),
             (
                 Fault::Compresses,

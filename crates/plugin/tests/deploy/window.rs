@@ -61,6 +61,32 @@ async fn calls_end_with_the_window_and_are_let_in_again_after_a_contact() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waited_for_its_thread_past_the_window_enters_nothing() {
+    let world = World::new();
+    let release = world.publish(&Build::new("1.2.0", "1.2.0").with("CONCURRENT"));
+    world.deploy(&release);
+    let (consumer, clock) = Consumer::clocked_with(&world, |config| config.workers = 1);
+    consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
+    let channel = consumer.channel.clone();
+    let under_way = tokio::spawn(async move {
+        let waits = message(Kind::Operation, "^1", "wait", b"");
+        crate::consumer::call(&channel, waits).await
+    });
+    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
+    until("a call under way", waits).await;
+    let mut queued = std::pin::pin!(consumer.greet("^1"));
+    assert!(futures_util::poll!(queued.as_mut()).is_pending());
+    world.rename("repository", "away");
+    clock.advance(WINDOW);
+    fs::write(world.path("hold"), "").unwrap();
+    let late = under_way.await.unwrap().unwrap_err();
+    assert_eq!(late.dispatched(), Dispatched::Maybe, "{late}");
+    let refused = queued.await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
+    assert_eq!(refused.dispatched(), Dispatched::No, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_machine_that_slept_lets_no_call_in_before_it_has_looked() {
     let world = World::new();
     world.release("1.2.0", "1.2.0");
