@@ -93,8 +93,28 @@ impl Consumer {
         hinted: &Path,
         reader: Reader,
     ) -> (Self, ManualBootClock) {
+        let config = HostConfig::new(Name::from_static("greeter"));
+        Self::kept(world, hinted, reader, config)
+    }
+
+    /// The same, with so many calls at once.
+    pub(crate) fn clocked_with(world: &World, workers: usize) -> (Self, ManualBootClock) {
+        let config = HostConfig {
+            workers,
+            ..HostConfig::new(Name::from_static("greeter"))
+        };
+        let repository = world.repository();
+        Self::kept(world, &repository.root(), repository.reader(), config)
+    }
+
+    fn kept(
+        world: &World,
+        hinted: &Path,
+        reader: Reader,
+        config: HostConfig,
+    ) -> (Self, ManualBootClock) {
         let clock = ManualBootClock::at(BootTime::after_start(WINDOW));
-        let host = PluginHost::new(HostConfig::new(Name::from_static("greeter"))).unwrap();
+        let host = PluginHost::new(config).unwrap();
         let deployment = Deployment {
             plugin: world.repository().plugin.clone(),
             reader,

@@ -65,7 +65,7 @@ async fn a_call_that_waited_for_its_thread_past_the_window_enters_nothing() {
     let world = World::new();
     let release = world.publish(&Build::new("1.2.0", "1.2.0").with("CONCURRENT"));
     world.deploy(&release);
-    let (consumer, clock) = Consumer::clocked_with(&world, |config| config.workers = 1);
+    let (consumer, clock) = Consumer::clocked_with(&world, 1);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
     let channel = consumer.channel.clone();
     let under_way = tokio::spawn(async move {
