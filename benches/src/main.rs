@@ -162,9 +162,17 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         writeln!(out, "{section}\n")?;
         sections.push(section);
     }
-    if !arguments.quick && arguments.what == What::All {
+    if !arguments.quick {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
-        fs::write(&path, report::page(&machine::facts(), &sections))?;
+        let page = if arguments.what == What::All {
+            report::page(&machine::facts(), &sections)
+        } else {
+            let before = fs::read_to_string(&path)?;
+            sections
+                .iter()
+                .fold(before, |page, section| report::replaced(&page, section))
+        };
+        fs::write(&path, page)?;
         writeln!(out, "\nwrote {}", path.display())?;
     }
     Ok(())

@@ -233,6 +233,19 @@ pub fn webhook_notes(plan: &webhook::Plan, figures: &webhook::Figures) -> String
     )
 }
 
+/// A page in which a section takes the place of the one with its heading, or stands at the end.
+#[must_use]
+pub fn replaced(page: &str, section: &str) -> String {
+    let heading = section.lines().next().unwrap_or_default();
+    let Some(begin) = page.find(&format!("{heading}\n")) else {
+        return format!("{}\n\n{}\n", page.trim_end(), section.trim_end());
+    };
+    let (before, rest) = page.split_at(begin);
+    let after = rest.find("\n## ").map_or("", |end| &rest[end + 1..]);
+    let replaced = format!("{before}{}\n\n{after}", section.trim_end());
+    format!("{}\n", replaced.trim_end())
+}
+
 /// The page of results.
 #[must_use]
 pub fn page(facts: &[(&'static str, String)], sections: &[String]) -> String {
@@ -269,4 +282,22 @@ fn row<const N: usize>(cells: [String; N]) -> Vec<Cell> {
             Cell::new(text).set_alignment(side)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_takes_the_place_of_its_own() {
+        let page = "# Results\n\n## A\n\none\n\n## B\n\ntwo\n";
+        let page = replaced(page, "## A\n\nnew\n");
+        assert_eq!(page, "# Results\n\n## A\n\nnew\n\n## B\n\ntwo\n");
+        let page = replaced(&page, "## B\n\n2");
+        let page = replaced(&page, "## C\n\nthree");
+        assert_eq!(
+            page,
+            "# Results\n\n## A\n\nnew\n\n## B\n\n2\n\n## C\n\nthree\n"
+        );
+    }
 }
