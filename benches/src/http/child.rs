@@ -65,7 +65,7 @@ pub async fn serve(contender: Contender) -> Result<(), Box<dyn Error>> {
         match contender {
             Contender::Bare => Ok(super::axum_reqwest::serve(listen().await?).await?),
             Contender::Tonic => Ok(super::tonic::serve(listen().await?).await?),
-            Contender::Polywire => {
+            Contender::Polywire | Contender::PolywireHttp2 => {
                 // Held until the end: dropping the transport stops its listener.
                 let provider = super::polywire::serve().await?;
                 say(&provider.address)?;

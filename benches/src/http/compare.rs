@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use polywire_http::Protocol;
 
 use super::child::Server;
 use super::load::{Load, Sample, load};
@@ -17,13 +18,16 @@ pub enum Contender {
     Bare,
     /// A tonic unary call.
     Tonic,
-    /// A typed call of Polywire over HTTP.
+    /// A typed call of Polywire over HTTP/1.1, which it speaks unless its config says otherwise.
     Polywire,
+    /// The same over one connection of HTTP/2.
+    #[value(name = "polywire-http2")]
+    PolywireHttp2,
 }
 
 impl Contender {
     /// All of them; what the others are compared with comes first.
-    pub const ALL: [Self; 3] = [Self::Bare, Self::Tonic, Self::Polywire];
+    pub const ALL: [Self; 4] = [Self::Bare, Self::Tonic, Self::Polywire, Self::PolywireHttp2];
 
     /// The name in tables and on the command line.
     #[must_use]
@@ -32,6 +36,7 @@ impl Contender {
             Self::Bare => "axum+reqwest",
             Self::Tonic => "tonic",
             Self::Polywire => "polywire",
+            Self::PolywireHttp2 => "polywire-http2",
         }
     }
 }
@@ -64,6 +69,7 @@ struct Clients {
     bare: axum_reqwest::Client,
     tonic: tonic::Client,
     polywire: polywire::Client,
+    polywire_http2: polywire::Client,
     servers: Vec<(Contender, Server)>,
 }
 
@@ -86,7 +92,9 @@ impl Clients {
         Ok(Self {
             bare: axum_reqwest::Client::new(&at(Contender::Bare)?)?,
             tonic: tonic::Client::new(&at(Contender::Tonic)?).await?,
-            polywire: polywire::Client::new(&at(Contender::Polywire)?).await?,
+            polywire: polywire::Client::new(&at(Contender::Polywire)?, Protocol::Auto).await?,
+            polywire_http2: polywire::Client::new(&at(Contender::PolywireHttp2)?, Protocol::Http2)
+                .await?,
             servers,
         })
     }
@@ -98,6 +106,7 @@ impl Clients {
             Contender::Bare => load(&self.bare, pid, one).await,
             Contender::Tonic => load(&self.tonic, pid, one).await,
             Contender::Polywire => load(&self.polywire, pid, one).await,
+            Contender::PolywireHttp2 => load(&self.polywire_http2, pid, one).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One unary call over loopback, by three contenders in alternating rounds.
+//! One unary call over loopback, by all contenders in alternating rounds.
 
 pub mod axum_reqwest;
 mod child;

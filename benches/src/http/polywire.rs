@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use polywire_core::{CallError, Channel, NoError, Service, Session, Transport};
-use polywire_http::{HttpConfig, HttpTransport};
+use polywire_http::{HttpConfig, HttpTransport, Protocol};
 
 use super::load::Call;
 use crate::contract::{Orders, QUOTE, contract, session};
@@ -51,9 +51,10 @@ impl Client {
     ///
     /// # Errors
     /// When the address makes no URL.
-    pub async fn new(address: &str) -> Result<Self, Box<dyn Error>> {
+    pub async fn new(address: &str, protocol: Protocol) -> Result<Self, Box<dyn Error>> {
         let config = HttpConfig {
             urls: vec![format!("http://{address}").parse()?],
+            protocol,
             ..HttpConfig::default()
         };
         let channel = HttpTransport::new(config, false)?.channel("orders").await?;

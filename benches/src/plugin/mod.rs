@@ -10,6 +10,8 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use polywire_http::Protocol;
+
 use crate::http::Call;
 use crate::http::polywire as http;
 use crate::memory::{Pair, encoding};
@@ -100,7 +102,7 @@ pub async fn measure(bytes: usize, time: Duration) -> Result<Case, Box<dyn Error
     let [short, patient] = &repositories;
     let (short, patient) = (Consumer::new(short)?, Consumer::new(patient)?);
     let server = http::serve().await?;
-    let client = http::Client::new(&server.address).await?;
+    let client = http::Client::new(&server.address, Protocol::Auto).await?;
     let pair = Pair::start().await?;
     let local: Box<dyn Quotes> = black_box(Box::new(Here));
     let order = Order::of_size(bytes);

@@ -52,7 +52,7 @@ pub use context::Context;
 pub use delivery::{Deliveries, Delivery, Settle, Verdict};
 pub use directory::{Directory, Listed};
 pub use error::{CallError, Dispatched, Error, ErrorKind, Result};
-pub use exchange::{Bounds, CommandRunner, Exchange, Member, Overflow, Received, Workers};
+pub use exchange::{Bounds, CommandRunner, Exchange, Member, Overflow, Received, Taking, Workers};
 pub use history::Change;
 pub use letters::{Letter, Letters, Shelf};
 pub use message::{ContentType, Head, Kind, Message, MessageId, Outcome, Receipt, Reply, Token};

@@ -301,7 +301,11 @@ impl Service {
         self.gate.acquire().await.map_err(|_| self.refuse_drain())
     }
 
-    pub(crate) fn refuse_while_draining(&self) -> Result<()> {
+    /// Refuses once new work is refused.
+    ///
+    /// # Errors
+    /// `Unavailable`, for the caller to try another replica.
+    pub fn refuse_while_draining(&self) -> Result<()> {
         if self.is_draining() {
             Err(self.refuse_drain())
         } else {
@@ -324,12 +328,12 @@ impl Service {
     /// Whether [`drain`](Self::drain) was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.load(Ordering::SeqCst)
     }
 
     /// Refuses new work from now on; what was accepted may still run.
     pub fn refuse_new(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.store(true, Ordering::SeqCst);
     }
 
     /// Refuses new work and waits until what runs has finished. Idempotent.

@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use polywire_core::{
@@ -330,4 +331,26 @@ async fn tokens_are_asked_for() {
         .status,
         401
     );
+}
+
+#[tokio::test]
+async fn a_command_whose_payload_comes_after_draining_is_not_accepted() {
+    let served = serve("1.4.0").await;
+    let request = posted("/orders/v1/cancel", "expect: 100-continue\r\n", HAT);
+    let head = request.strip_suffix(HAT).unwrap();
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It was admitted: its payload is asked for.
+    let asked = timeout(Duration::from_secs(10), read(&mut stream)).await;
+    assert_eq!(asked.unwrap().unwrap().status, 100);
+    served.channel.drain().await.unwrap();
+    stream.write_all(HAT.as_bytes()).await.unwrap();
+    let answer = timeout(Duration::from_secs(10), read(&mut stream)).await;
+    assert_problem(
+        &answer.unwrap().unwrap(),
+        503,
+        "unavailable",
+        "contract \"orders\" is draining here: retry at another replica",
+    );
+    assert_eq!(served.seen.commands.load(Ordering::SeqCst), 0);
 }

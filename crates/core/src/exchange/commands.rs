@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use polywire_contract::{Name, Requirement};
@@ -29,6 +30,8 @@ pub(super) struct Commands {
     shelves: Arc<Shelves>,
     arrived: Arc<Notify>,
     room: Arc<Notify>,
+    /// How many are being taken: decided on, and not in a queue yet.
+    coming: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -59,15 +62,12 @@ impl Commands {
             shelves,
             arrived: Arc::default(),
             room: Arc::default(),
+            coming: AtomicUsize::new(0),
             state: Mutex::default(),
         }
     }
 
-    pub(super) async fn send(
-        &self,
-        mut message: Message,
-        caller: Option<Caller>,
-    ) -> Result<Receipt> {
+    async fn send(&self, mut message: Message, caller: Option<Caller>) -> Result<Receipt> {
         let deadline = message
             .head
             .deadline
@@ -152,7 +152,7 @@ impl Commands {
         self.arrived.notify_waiters();
     }
 
-    /// Resolves once every command that a service can run was run or set aside.
+    /// Resolves once every command that was taken, and that a service can run, was run or set aside.
     async fn emptied(&self, runner: &dyn CommandRunner) {
         let waits = |((_, command), floor): (&(String, Name), &Floor)| {
             !floor.queue.is_empty() && runner.can_run(&floor.requirement, command)
@@ -160,7 +160,10 @@ impl Commands {
         loop {
             let mut room = std::pin::pin!(self.room.notified());
             room.as_mut().enable();
-            if !self.state.lock().queues.iter().any(waits) {
+            // Those that come are looked for first: they are in a queue before they are no more.
+            if self.coming.load(Ordering::SeqCst) == 0
+                && !self.state.lock().queues.iter().any(waits)
+            {
                 return;
             }
             room.await;
@@ -196,6 +199,39 @@ impl Commands {
         for floor in self.state.lock().queues.values() {
             floor.callers.lock().remove(&position);
         }
+    }
+}
+
+/// A command that is being taken. Until it is dropped, [`Workers::finish`] waits: who takes one decides under it whether commands
+/// are still taken, so that none is accepted when nobody will run it any more.
+pub struct Taking(Arc<Commands>);
+
+impl Taking {
+    pub(super) fn new(commands: Arc<Commands>) -> Self {
+        commands.coming.fetch_add(1, Ordering::SeqCst);
+        Self(commands)
+    }
+
+    /// Queues it on behalf of a caller verified at acceptance; with `None` the caller is verified when it runs.
+    ///
+    /// # Errors
+    /// `Overloaded` when the queue stayed full until the deadline.
+    pub async fn queue(self, message: Message, caller: Option<Caller>) -> Result<Receipt> {
+        self.0.send(message, caller).await
+    }
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        if self.0.coming.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.room.notify_waiters();
+        }
+    }
+}
+
+impl fmt::Debug for Taking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taking").finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,7 @@ use crate::options::after;
 
 pub use bounds::Bounds;
 use commands::Commands;
-pub use commands::Workers;
+pub use commands::{Taking, Workers};
 pub use member::{Member, Received};
 pub use runner::CommandRunner;
 use shelves::Shelves;
@@ -132,9 +132,19 @@ impl Exchange {
     /// # Errors
     /// `Overloaded` when the queue stayed full until the deadline, `Closed` after [`refuse_new`](Self::refuse_new).
     pub async fn send(&self, message: Message, caller: Option<Caller>) -> Result<Receipt> {
+        let taking = self.take_one(&message.head.contract)?;
+        taking.queue(message, caller).await
+    }
+
+    /// Begins to take a command of a contract. A transport that has its own way of refusing what is new looks for it after
+    /// this.
+    ///
+    /// # Errors
+    /// `Closed` after [`refuse_new`](Self::refuse_new), `Overloaded` when there are too many contracts.
+    pub fn take_one(&self, contract: &Name) -> Result<Taking> {
+        let taking = Taking::new(self.commands(contract)?);
         self.refuse_when_draining()?;
-        let commands = self.commands(&message.head.contract)?;
-        commands.send(message, caller).await
+        Ok(taking)
     }
 
     /// Starts to run the commands that a service can take, until the handle is stopped or dropped.
@@ -176,7 +186,7 @@ impl Exchange {
 
     /// Refuses new events and commands; what was accepted goes on. Idempotent.
     pub fn refuse_new(&self) {
-        self.0.draining.store(true, Ordering::Release);
+        self.0.draining.store(true, Ordering::SeqCst);
         for topic in self.0.topics.lock().values() {
             topic.room.notify_waiters();
         }
@@ -192,7 +202,7 @@ impl Exchange {
     }
 
     fn refuse_when_draining(&self) -> Result<()> {
-        if self.0.draining.load(Ordering::Acquire) {
+        if self.0.draining.load(Ordering::SeqCst) {
             Err(closed())
         } else {
             Ok(())

@@ -1,12 +1,14 @@
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use polywire_contract::{Name, Offer, Offered, Requirement, Version};
 use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::letters::Shelf;
-use crate::message::{Head, Kind};
+use crate::message::{Head, Kind, Outcome, Reply};
 use crate::stamp::Stamp;
 
 const ORDERS: Name = Name::from_static("orders");
@@ -292,4 +294,57 @@ async fn groups_are_bounded() {
         error.to_string(),
         "event \"orders.shipped\" has 1 groups, its maximum"
     );
+}
+
+/// Runs everything, and counts it.
+struct Counts(Name, Arc<AtomicUsize>);
+
+#[async_trait]
+impl CommandRunner for Counts {
+    fn contract(&self) -> &Name {
+        &self.0
+    }
+
+    fn can_run(&self, _: &Requirement, _: &Name) -> bool {
+        true
+    }
+
+    async fn run(&self, head: Box<Head>, body: Bytes, _: Option<Caller>) -> Result<Reply> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Ok(Reply {
+            stamp: event("", Version::new(1, 4, 0), None)
+                .head
+                .stamp
+                .ok_or_else(|| Error::new(ErrorKind::Internal, head.id.to_string()))?,
+            outcome: Outcome::Done,
+            body,
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_wait_for_a_command_that_is_being_taken() {
+    let exchange = Exchange::new(bounds(), Overflow::Wait);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let mut workers = exchange.work(Counts(ORDERS, ran.clone())).unwrap();
+    let taking = exchange.take_one(&ORDERS).unwrap();
+    exchange.refuse_new();
+    let refused = exchange.take_one(&ORDERS).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+
+    let mut finishing = tokio::spawn(async move { workers.finish().await });
+    assert!(
+        timeout(Duration::from_secs(1), &mut finishing)
+            .await
+            .is_err(),
+        "finished while a command was being taken"
+    );
+    let mut command = Message::new(
+        Head::new(Kind::Command, ORDERS, SHIPPED),
+        Bytes::from_static(b"1"),
+    );
+    command.head.requirement = Some(Requirement::parse_list(ORDERS, "^1").unwrap());
+    taking.queue(command, None).await.unwrap();
+    timeout(SOON, finishing).await.unwrap().unwrap();
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
 }

@@ -132,12 +132,12 @@ impl Server {
     ) -> Result<Response<ReplyBody>, Refusal> {
         let admission = self.admit(route, parts)?;
         let body = self.read(&admission, body).await?;
+        let service = &route.served.service;
+        let taking = self.exchange.take_one(service.name()).map_err(elsewhere)?;
+        // It may have begun to drain while the payload arrived.
+        service.refuse_while_draining()?;
         let (head, caller, stamp) = admission.into_accepted();
-        let receipt = self
-            .exchange
-            .send(Message { head, body }, Some(caller))
-            .await
-            .map_err(elsewhere)?;
+        let receipt = taking.queue(Message { head, body }, Some(caller)).await?;
         let mut headers = route.served.headers.agreed(&stamp);
         headers.insert(header::CONTENT_TYPE, JSON);
         let body = serde_json::json!({ "id": receipt.id.to_string() }).to_string();
