@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polywire_core::{CallError, ErrorKind, MessageId, Subscriber, Support, codec};
+use polywire_core::{CallError, ErrorKind, Subscriber, Support, codec};
 use tokio::time::{interval, timeout};
 
 use super::super::echo;
@@ -76,24 +76,29 @@ async fn commands_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checke
     let first = stage.serve(&[Edition::V1_4]).await?;
     let session = stage.session(Edition::V1_4)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let sender = tokio::spawn(async move {
-        let mut accepted = Vec::new();
-        // Slower than any transport handles them, so that some are sent before, during and after.
-        let mut pace = interval(Duration::from_millis(1));
-        while !*stopped.borrow() {
-            pace.tick().await;
-            let note = Note::done(accepted.len() as u64);
-            match timeout(Duration::from_secs(5), session.command(NOTE, &note)).await {
-                Ok(Ok(receipt)) => accepted.push(receipt.id),
-                Ok(Err(error)) => {
-                    let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
-                    check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+    // Several, so that some are being taken whenever the provider begins to drain.
+    let senders = (0..8_u64).map(|sender| {
+        let (session, stopped) = (session.clone(), stopped.clone());
+        tokio::spawn(async move {
+            let mut accepted = Vec::new();
+            // Slower than any transport handles them, so that some are sent before, during and after.
+            let mut pace = interval(Duration::from_millis(4));
+            while !*stopped.borrow() {
+                pace.tick().await;
+                let note = Note::done(accepted.len() as u64 * 8 + sender);
+                match timeout(Duration::from_secs(5), session.command(NOTE, &note)).await {
+                    Ok(Ok(receipt)) => accepted.push(receipt.id),
+                    Ok(Err(error)) => {
+                        let kinds = [ErrorKind::Unavailable, ErrorKind::Closed];
+                        check!(kinds.contains(&error.kind()), "another kind: {error:?}");
+                    }
+                    Err(_) => return Err(Failure::new("a command hung over a restart")),
                 }
-                Err(_) => return Err(Failure::new("a command hung over a restart")),
             }
-        }
-        Ok::<_, Failure>(accepted)
+            Ok::<_, Failure>(accepted)
+        })
     });
+    let senders: Vec<_> = senders.collect();
     first
         .probe
         .until("some load", |log| log.finished >= 100)
@@ -105,9 +110,11 @@ async fn commands_survive_a_restart_of_the_provider(stage: Arc<Stage>) -> Checke
         .await;
     stop.send_replace(true);
     // Why a sender gave up says more than that nothing came.
-    let accepted = stage.within("the last command", sender).await???;
+    let mut missing = HashSet::new();
+    for sender in senders {
+        missing.extend(stage.within("the last command", sender).await???);
+    }
     after?;
-    let mut missing: HashSet<MessageId> = accepted.into_iter().collect();
     for entry in &first.probe.log().entered {
         missing.remove(entry.cx.id());
     }
