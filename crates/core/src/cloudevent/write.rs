@@ -13,6 +13,9 @@ use crate::message::Head;
 use crate::stamp::Stamp;
 use crate::trace::TraceContext;
 
+/// What attributes usually take in a document, in bytes.
+const ATTRIBUTES: usize = 512;
+
 impl<'a> CloudEvent<'a> {
     /// A message with what its head says: of an event the stamp, of a request what it requires.
     #[must_use]
@@ -92,8 +95,23 @@ impl<'a> CloudEvent<'a> {
     /// # Errors
     /// `Internal`: a text or a number of ours always has a JSON form.
     pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|error| {
-            Error::new(ErrorKind::Internal, "an event has no JSON form").caused_by(error)
-        })
+        let mut json = Vec::new();
+        self.write_json(&mut json)?;
+        String::from_utf8(json).map_err(formless)
     }
+
+    /// Appends the document to a buffer.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn write_json(&self, buffer: &mut Vec<u8>) -> Result<()> {
+        let payload = self.data.map_or(0, |data| data.get().len())
+            + self.data_base64.as_ref().map_or(0, String::len);
+        buffer.reserve(payload + ATTRIBUTES);
+        serde_json::to_writer(buffer, self).map_err(formless)
+    }
+}
+
+fn formless(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Internal, "an event has no JSON form").caused_by(error)
 }

@@ -1,6 +1,6 @@
 //! What a store fails with, in the words of the core.
 
-use std::fmt;
+use std::{fmt, io};
 
 use polywire_core::{Error, ErrorKind};
 
@@ -10,6 +10,12 @@ pub(super) fn unreadable(what: &str, why: impl fmt::Display) -> Error {
         ErrorKind::Integrity,
         format!("{what} in the webhook store cannot be read: {why}"),
     )
+}
+
+/// The store has a thread of its own, and there is none to be had.
+pub(super) fn no_thread(error: io::Error) -> Error {
+    let text = format!("no thread for the webhook store: {error}");
+    Error::new(ErrorKind::Unavailable, text).caused_by(error)
 }
 
 /// The store was closed.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use polywire_core::ErrorKind;
+use futures_util::future::join_all;
+use polywire_core::{ErrorKind, Result};
 use polywire_webhook::ManualClock;
 use polywire_webhook::record::SubscriptionId;
-use polywire_webhook::store::{SqliteOptions, SqliteStore, Store};
+use polywire_webhook::store::{Enqueued, SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
 
-use crate::world::{Reopen, World, terms};
+use crate::world::{Reopen, World, new, sequence, terms};
 
 /// A file in a folder of its own.
 struct File(TempDir);
@@ -67,6 +68,47 @@ async fn what_is_no_file_of_ours_is_refused() {
         error.to_string(),
         "the webhook store has schema 99: this version knows up to 2; use the version that made it, or a later one"
     );
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_kept_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("webhooks.db");
+    let store = SqliteStore::open(SqliteOptions::new(&path)).await.unwrap();
+    let id = SubscriptionId::random();
+    store.create(&id, terms("acme", "orders")).await.unwrap();
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let refuses = "create trigger refuses before insert on delivery when new.webhook_id = 'bad'
+                   begin select raise(abort, 'refused'); end";
+    beside.execute_batch(refuses).unwrap();
+
+    // While another process writes, all of these gather.
+    beside.execute_batch("begin immediate").unwrap();
+    let batch = |names: &[&str]| names.iter().map(|name| new(&id, name)).collect();
+    let batches = [batch(&["a", "b"]), batch(&["c", "bad"]), batch(&["d", "a"])];
+    let release = async { beside.execute_batch("commit").unwrap() };
+    let all = join_all(batches.map(|batch: Vec<_>| store.enqueue(batch)));
+    let (answers, ()) = tokio::join!(all, release);
+
+    let error = answers[1].as_ref().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "enqueue in the webhook store: refused",
+        "{error:?}"
+    );
+    let sequences = |answer: &Result<Vec<Enqueued>>| -> Vec<Option<u64>> {
+        answer.as_ref().unwrap().iter().map(sequence).collect()
+    };
+    assert_eq!(sequences(&answers[0]), [Some(1), Some(2)]);
+    // What was kept already is not kept again, and nothing of the batch that failed is.
+    assert_eq!(sequences(&answers[2]), [Some(3), None]);
+    assert!(matches!(
+        answers[2].as_ref().unwrap()[1],
+        Enqueued::Duplicate { sequence: 1, .. }
+    ));
+    let after = store.enqueue(batch(&["c"])).await;
+    assert_eq!(sequences(&after), [Some(4)]);
+    store.close().await;
 }
 
 #[tokio::test]

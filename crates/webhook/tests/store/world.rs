@@ -208,3 +208,11 @@ pub(crate) fn dead() -> Fate {
         reason: "eleven attempts failed".into(),
     }
 }
+
+/// The number that a new one was given.
+pub(crate) fn sequence(enqueued: &Enqueued) -> Option<u64> {
+    match enqueued {
+        Enqueued::New { sequence, .. } => Some(*sequence),
+        _ => None,
+    }
+}

@@ -49,7 +49,7 @@ pub struct SenderOptions {
     /// How long a connection may take to come about, with its encryption; 10 s by default. The deadline of each request
     /// bounds it too.
     pub connect: Duration,
-    /// How many unused connections are kept to one host, 4 by default.
+    /// How many unused connections are kept to one host; by default as many as an endpoint is sent to at once, 16.
     pub idle: usize,
     /// For how long they are kept, 15 s by default.
     pub idle_for: Duration,
@@ -216,7 +216,7 @@ impl Default for SenderOptions {
         Self {
             tls: None,
             connect: Duration::from_secs(10),
-            idle: 4,
+            idle: 16,
             idle_for: Duration::from_secs(15),
             clock: Arc::new(SystemClock),
         }

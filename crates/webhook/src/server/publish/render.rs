@@ -70,7 +70,7 @@ impl Rendering {
             webhook_id: webhook_id(&message_id, track),
             message_id,
             key: head.ordering_key.as_deref().map(key),
-            body: numbered(&event.to_json()?),
+            body: numbered(&event)?,
         })
     }
 
@@ -160,10 +160,15 @@ fn key(text: &str) -> Arc<str> {
 }
 
 /// The document of an event with a place for its sequence number.
-fn numbered(json: &str) -> Body {
-    let rest = json.strip_prefix('{').unwrap_or(json);
-    Body::Numbered {
-        before: Bytes::from_static(b"{\"sequence\":\""),
-        after: format!("\",{rest}").into(),
+fn numbered(event: &CloudEvent<'_>) -> Result<Body> {
+    // What stands after the number: the end of its text, and the document from its first member on.
+    let mut after = b"\"".to_vec();
+    event.write_json(&mut after)?;
+    if let Some(brace) = after.get_mut(1) {
+        *brace = b',';
     }
+    Ok(Body::Numbered {
+        before: Bytes::from_static(b"{\"sequence\":\""),
+        after: after.into(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::SubscriptionId;
 use crate::store::Backlog;
 use crate::store::plan::size;

@@ -7,7 +7,7 @@ use polywire_core::Result;
 use rusqlite::{Connection, Row, params};
 
 use super::row::{DELIVERIES, DELIVERY, delivery};
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{Attempt, Delivery, DeliveryId, DeliveryState};
 use crate::store::plan::{count, is_in, signed, time, unsigned};
 use crate::store::{MAX_BATCH, Page, Sweep, Swept};

@@ -1,34 +1,44 @@
 //! New deliveries.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use polywire_core::{Error, ErrorKind};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{DeliveryId, DeliveryState, NewDelivery, SubscriptionId};
 use crate::store::Enqueued;
 use crate::store::failure::unanswered;
 use crate::store::plan::{count, digest, millis, shortened, signed, unsigned};
 
-pub(super) fn enqueue(
+/// What one of those who publish asks to keep, and when.
+pub(super) struct Batch {
+    pub(super) new: Vec<NewDelivery>,
+    pub(super) now: i64,
+}
+
+/// Keeps deliveries; what came of them is told by batch.
+pub(super) fn enqueue<'a>(
     on: &Connection,
-    new: &[NewDelivery],
-    now: i64,
-) -> Result<Vec<Enqueued>, Failed> {
+    batches: impl IntoIterator<Item = &'a Batch>,
+) -> Result<Vec<Vec<Enqueued>>, Failed> {
     let mut counters: HashMap<&SubscriptionId, Option<Counter>> = HashMap::new();
-    let mut answers = Vec::with_capacity(new.len());
-    for delivery in new {
-        let counter = match counters.entry(&delivery.subscription) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(Counter::read(on, &delivery.subscription)?)
-            }
-        };
-        answers.push(match counter {
-            Some(counter) => one(on, delivery, counter, now)?,
-            None => Enqueued::NoSubscription,
-        });
+    let mut insert = Insert::new(on)?;
+    let mut answers = Vec::new();
+    for Batch { new, now } in batches {
+        let mut answered = Vec::with_capacity(new.len());
+        for delivery in new {
+            let counter = match counters.entry(&delivery.subscription) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(Counter::read(on, &delivery.subscription)?),
+            };
+            answered.push(match counter {
+                Some(counter) => insert.one(delivery, counter, *now)?,
+                None => Enqueued::NoSubscription,
+            });
+        }
+        answers.push(answered);
     }
     for counter in counters.values().flatten().filter(|counter| counter.used) {
         on.prepare_cached("update counter set last = ?2 where subscription = ?1")?
@@ -38,13 +48,9 @@ pub(super) fn enqueue(
 }
 
 /// Keeps one that nobody is given.
-pub(super) fn park(
-    on: &Connection,
-    new: &[NewDelivery],
-    reason: &str,
-    now: i64,
-) -> Result<Enqueued, Failed> {
-    let enqueued = enqueue(on, new, now)?.pop().ok_or_else(unanswered)?;
+pub(super) fn park(on: &Connection, batch: &Batch, reason: &str) -> Result<Enqueued, Failed> {
+    let mut answers = enqueue(on, [batch])?.into_iter().flatten();
+    let enqueued = answers.next().ok_or_else(unanswered)?;
     if let Enqueued::New { id, .. } = enqueued {
         on.prepare_cached(
             "update delivery set state = ?2, finished = ?3, reason = ?4 where id = ?1",
@@ -52,7 +58,7 @@ pub(super) fn park(
         .execute(params![
             id.0,
             DeliveryState::Parked.number(),
-            now,
+            batch.now,
             shortened(reason)
         ])?;
     }
@@ -83,30 +89,50 @@ impl Counter {
     }
 }
 
-fn one(
-    on: &Connection,
-    new: &NewDelivery,
-    counter: &mut Counter,
-    now: i64,
-) -> Result<Enqueued, Failed> {
-    let digest = digest(new);
-    let sequence = counter.last + 1;
-    let number = unsigned("a sequence number", sequence)?;
-    let body = new.body.render(number);
-    let headers = serde_json::to_string(&new.headers)
-        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
-    let state = match &new.key {
-        Some(key) if is_occupied(on, counter.subscription, key)? => DeliveryState::Waiting,
-        _ => DeliveryState::Ready,
-    };
-    let inserted = on
-        .prepare_cached(
-            "insert into delivery (subscription, sequence, state, due, fence, attempts, created, webhook_id, digest,
-                 message_id, interaction, version, ordering, headers, size)
-             values (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-             on conflict (subscription, webhook_id) do nothing",
-        )?
-        .execute(params![
+/// The statements of a new delivery, looked up once for many.
+struct Insert<'c> {
+    on: &'c Connection,
+    delivery: CachedStatement<'c>,
+    body: CachedStatement<'c>,
+    /// The headers of the latest one with their text: those of one version are the same.
+    headers: (Vec<(String, String)>, String),
+}
+
+impl<'c> Insert<'c> {
+    fn new(on: &'c Connection) -> Result<Self, Failed> {
+        Ok(Self {
+            on,
+            delivery: on.prepare_cached(
+                "insert into delivery (subscription, sequence, state, due, fence, attempts, created, webhook_id, digest,
+                     message_id, interaction, version, ordering, headers, size)
+                 values (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                 on conflict (subscription, webhook_id) do nothing",
+            )?,
+            body: on.prepare_cached("insert into body (delivery, bytes) values (?1, ?2)")?,
+            headers: (Vec::new(), "[]".to_owned()),
+        })
+    }
+
+    fn one(
+        &mut self,
+        new: &NewDelivery,
+        counter: &mut Counter,
+        now: i64,
+    ) -> Result<Enqueued, Failed> {
+        let digest = digest(new);
+        let sequence = counter.last + 1;
+        let number = unsigned("a sequence number", sequence)?;
+        let body = new.body.render(number);
+        if self.headers.0 != new.headers {
+            let text = serde_json::to_string(&new.headers)
+                .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
+            self.headers = (new.headers.clone(), text);
+        }
+        let state = match &new.key {
+            Some(key) if is_occupied(self.on, counter.subscription, key)? => DeliveryState::Waiting,
+            _ => DeliveryState::Ready,
+        };
+        let inserted = self.delivery.execute(params![
             counter.subscription,
             sequence,
             state.number(),
@@ -118,21 +144,21 @@ fn one(
             new.interaction.as_str(),
             new.version.to_string(),
             new.key.as_deref(),
-            headers,
+            self.headers.1,
             count(body.len()),
         ])?;
-    if inserted == 1 {
+        if inserted == 0 {
+            return first(self.on, counter.subscription, &new.webhook_id, &digest);
+        }
         counter.last = sequence;
         counter.used = true;
-        let id = on.last_insert_rowid();
-        on.prepare_cached("insert into body (delivery, bytes) values (?1, ?2)")?
-            .execute(params![id, body.as_ref()])?;
-        return Ok(Enqueued::New {
+        let id = self.on.last_insert_rowid();
+        self.body.execute(params![id, body.as_ref()])?;
+        Ok(Enqueued::New {
             id: DeliveryId(id),
             sequence: number,
-        });
+        })
     }
-    first(on, counter.subscription, &new.webhook_id, &digest)
 }
 
 /// The one that was kept under this id before.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::enqueue::fence;
 use super::row::{DELIVERIES, DELIVERY, delivery};
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{Claim, DeliveryId, Leased, SubscriptionId};
 use crate::store::plan::{count, millis, time, unsigned};
 use crate::store::{LeaseAsk, LeasedBatch, Of};
@@ -145,14 +145,14 @@ fn take(
         )?
         .query_map(params![subscription, now, count(limit)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
+    let mut take = on.prepare_cached(
+        "update delivery set state = 2, fence = fence + 1, attempts = attempts + 1, lease_until = ?2 where id = ?1",
+    )?;
+    let mut asked = on.prepare_cached(&format!(
+        "select {DELIVERY}, d.fence from {DELIVERIES} where d.id = ?1"
+    ))?;
     for id in due {
-        on.prepare_cached(
-            "update delivery set state = 2, fence = fence + 1, attempts = attempts + 1, lease_until = ?2 where id = ?1",
-        )?
-        .execute([id, until])?;
-        let mut asked = on.prepare_cached(&format!(
-            "select {DELIVERY}, d.fence from {DELIVERIES} where d.id = ?1"
-        ))?;
+        take.execute([id, until])?;
         let leased = asked.query_and_then([id], |row| leased(row, until))?.next();
         batch.deliveries.extend(leased.transpose()?);
     }

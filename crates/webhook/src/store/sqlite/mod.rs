@@ -14,6 +14,7 @@ mod row;
 mod schema;
 mod settle;
 mod subscriptions;
+mod thread;
 mod writer;
 
 use std::sync::Arc;
@@ -35,9 +36,11 @@ use crate::record::{
     Terms,
 };
 use crate::schedule::Standing;
+use enqueue::Batch;
 use lease::Turn;
 pub use options::{Durability, SqliteOptions};
-use writer::{Failed, Thread};
+use thread::{Failed, Job, Thread};
+use writer::Work;
 
 /// How long another process's transaction is waited for.
 const BUSY: Duration = Duration::from_secs(10);
@@ -50,8 +53,8 @@ pub struct SqliteStore(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    writing: Thread,
-    reading: Thread,
+    writing: Thread<Work>,
+    reading: Thread<Job>,
     clock: Arc<dyn Clock>,
     waker: Waker,
     turn: Turn,
@@ -82,8 +85,8 @@ impl SqliteStore {
             )
         })??;
         Ok(Self(Arc::new(Inner {
-            writing: Thread::writing(writing)?,
-            reading: Thread::reading(reading)?,
+            writing: writer::writing(writing)?,
+            reading: thread::reading(reading)?,
             clock,
             waker: Waker::new(),
             turn: Turn::default(),
@@ -206,18 +209,17 @@ impl Store for SqliteStore {
     async fn enqueue(&self, new: Vec<NewDelivery>) -> Result<Vec<Enqueued>> {
         check::new(&new)?;
         let now = self.now();
-        let enqueued = self
-            .write("enqueue", move |on| enqueue::enqueue(on, &new, now))
-            .await?;
+        let ask = |tell| Work::Enqueue(Batch { new, now }, tell);
+        let enqueued = self.0.writing.ask(ask).await?;
         self.0.waker.wake();
         Ok(enqueued)
     }
 
     async fn park(&self, new: NewDelivery, reason: &str) -> Result<Enqueued> {
-        let new = [new];
+        let (new, now) = (vec![new], self.now());
         check::new(&new)?;
-        let (now, reason) = (self.now(), reason.to_owned());
-        self.write("park", move |on| enqueue::park(on, &new, &reason, now))
+        let (batch, reason) = (Batch { new, now }, reason.to_owned());
+        self.write("park", move |on| enqueue::park(on, &batch, &reason))
             .await
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::subscriptions;
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{Sealed, SubscriptionId, Terms};
 use crate::store::failure::unreadable;
 use crate::store::plan::time;

@@ -6,7 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Row};
 
 use super::enqueue::promote;
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::DeliveryId;
 use crate::store::plan::{count, is_in, signed};
 use crate::store::{Replay, Replayed, Which};

@@ -7,7 +7,7 @@ use polywire_core::{Error, Result};
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{Delivery, DeliveryId, DeliveryState, Subscription};
 use crate::store::failure::unreadable;
 use crate::store::plan::{time, unsigned};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use serde::Serialize;
 
 use super::row::{SUBSCRIPTION, subscription};
-use super::writer::Failed;
+use super::thread::Failed;
 use crate::record::{Subscription, SubscriptionId, Terms};
 use crate::schedule::Standing;
 use crate::store::plan::{count, signed, unsigned};

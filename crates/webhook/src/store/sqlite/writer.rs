@@ -1,161 +1,66 @@
-//! One thread that owns a connection; the writing one commits what many asked for together.
+//! The thread that writes: it commits what many asked for together.
 
-use std::thread;
-
-use parking_lot::Mutex;
-use polywire_core::{Error, ErrorKind, Result};
+use polywire_core::Result;
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
+use super::enqueue::{Batch, enqueue};
 use super::failed;
-use crate::store::failure::closed;
+use super::thread::{Job, Tell, Thread, unless, within_savepoint};
+use crate::store::Enqueued;
+use crate::store::failure::unanswered;
 
-/// How many wait for the thread before those who ask wait themselves.
-const WAITING: usize = 1024;
 /// How many are committed together. While one commit waits for the disk the next ones gather, so nobody waits for company.
 const TOGETHER: usize = 256;
 
-type Tell = Box<dyn FnOnce(Option<&Error>) + Send>;
-/// Runs on the connection, or is told why it cannot.
-type Job = Box<dyn FnOnce(Result<&Connection>) -> Tell + Send>;
-
-/// A thread with a connection of its own.
-#[derive(Debug)]
-pub(super) struct Thread {
-    jobs: Mutex<Option<mpsc::Sender<Job>>>,
-    /// Closed when the thread has ended.
-    running: watch::Receiver<()>,
+/// What the thread is asked. A job that fails is undone alone.
+pub(super) enum Work {
+    Job(Job),
+    /// What is published by many at once goes into the tables together, as if one had published all of it.
+    Enqueue(Batch, oneshot::Sender<Result<Vec<Enqueued>>>),
 }
 
-impl Thread {
-    /// A thread that reads; each job sees one state of the file.
-    pub(super) fn reading(connection: Connection) -> Result<Self> {
-        Self::start("webhook-read", connection, |connection, first, _| {
-            let tell = first(Ok(connection));
-            tell(None);
-        })
-    }
-
-    /// A thread that writes, many jobs in one transaction. A job that fails is undone alone.
-    pub(super) fn writing(connection: Connection) -> Result<Self> {
-        Self::start("webhook-write", connection, commit_together)
-    }
-
-    fn start(
-        name: &str,
-        connection: Connection,
-        work: impl Fn(&Connection, Job, &mut mpsc::Receiver<Job>) + Send + 'static,
-    ) -> Result<Self> {
-        let (jobs, mut waiting) = mpsc::channel(WAITING);
-        let (runs, running) = watch::channel(());
-        let run = move || {
-            let _runs = runs;
-            while let Some(first) = waiting.blocking_recv() {
-                work(&connection, first, &mut waiting);
-            }
-        };
-        let spawned = thread::Builder::new().name(name.into()).spawn(run);
-        spawned.map_err(|error| {
-            let text = format!("no thread for the webhook store: {error}");
-            Error::new(ErrorKind::Unavailable, text).caused_by(error)
-        })?;
-        Ok(Self {
-            jobs: Mutex::new(Some(jobs)),
-            running,
-        })
-    }
-
-    /// Runs a job on the thread, and resolves when what it did is committed.
-    pub(super) async fn run<T: Send + 'static>(
-        &self,
-        what: &'static str,
-        job: impl FnOnce(&Connection) -> Result<T, Failed> + Send + 'static,
-    ) -> Result<T> {
-        let (tell, told) = oneshot::channel();
-        let job = Box::new(move |connection: Result<&Connection>| -> Tell {
-            let answer = connection.and_then(|connection| {
-                within_savepoint(connection, job).map_err(|error| error.into_error(what))
-            });
-            Box::new(move |failure| {
-                let answer = match failure {
-                    Some(failure) => answer.and_then(|_| Err(failure.clone())),
-                    None => answer,
-                };
-                // Whoever asked may have left.
-                let _ = tell.send(answer);
-            })
-        });
-        let jobs = self.jobs.lock().clone().ok_or_else(closed)?;
-        jobs.send(job).await.map_err(|_| closed())?;
-        drop(jobs);
-        told.await.map_err(|_| closed())?
-    }
-
-    /// Takes nothing new, and resolves when everything taken is done.
-    pub(super) async fn close(&self) {
-        self.jobs.lock().take();
-        let mut running = self.running.clone();
-        while running.changed().await.is_ok() {}
+impl From<Job> for Work {
+    fn from(job: Job) -> Self {
+        Self::Job(job)
     }
 }
 
-/// Why a job failed.
-#[derive(Debug)]
-pub(super) enum Failed {
-    Sqlite(rusqlite::Error),
-    Other(Error),
+pub(super) fn writing(connection: Connection) -> Result<Thread<Work>> {
+    Thread::start("webhook-write", connection, commit_together)
 }
 
-impl Failed {
-    fn into_error(self, what: &str) -> Error {
-        match self {
-            Self::Sqlite(error) => failed(what, &error),
-            Self::Other(error) => error,
-        }
-    }
+/// One transaction.
+struct Together<'a> {
+    on: &'a Connection,
+    taken: usize,
+    /// New deliveries that are not in the tables yet.
+    new: Vec<(Batch, oneshot::Sender<Result<Vec<Enqueued>>>)>,
+    told: Vec<Tell>,
 }
 
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-fn within_savepoint<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> Result<T, Failed>,
-) -> Result<T, Failed> {
-    connection.prepare_cached("savepoint job")?.execute([])?;
-    let answer = job(connection);
-    if answer.is_err() {
-        connection.prepare_cached("rollback to job")?.execute([])?;
-    }
-    connection.prepare_cached("release job")?.execute([])?;
-    answer
-}
-
-fn commit_together(connection: &Connection, first: Job, waiting: &mut mpsc::Receiver<Job>) {
+fn commit_together(connection: &Connection, first: Work, waiting: &mut mpsc::Receiver<Work>) {
     let begun = connection
         .prepare_cached("begin immediate")
         .and_then(|mut begin| begin.execute([]))
         .map_err(|error| failed("begin", &error));
     if let Err(error) = begun {
-        first(Err(error))(None);
+        match first {
+            Work::Job(job) => job(Err(error))(None),
+            // Whoever asked may have left.
+            Work::Enqueue(_, tell) => drop(tell.send(Err(error))),
+        }
         return;
     }
-    let mut told = vec![first(Ok(connection))];
-    while told.len() < TOGETHER {
-        match waiting.try_recv() {
-            Ok(job) => told.push(job(Ok(connection))),
-            Err(_) => break,
-        }
-    }
+    let mut together = Together {
+        on: connection,
+        taken: 0,
+        new: Vec::new(),
+        told: Vec::new(),
+    };
+    together.take(first);
+    // What comes while these are written goes with them.
+    while together.gather(waiting) {}
     let committed = connection
         .prepare_cached("commit")
         .and_then(|mut commit| commit.execute([]))
@@ -165,7 +70,62 @@ fn commit_together(connection: &Connection, first: Job, waiting: &mut mpsc::Rece
         let _ = connection.execute_batch("rollback");
     }
     let failure = committed.err();
-    for tell in told {
+    for tell in together.told {
         tell(failure.as_ref());
+    }
+}
+
+impl Together<'_> {
+    /// Takes what waits, and writes it. Whether there was anything.
+    fn gather(&mut self, waiting: &mut mpsc::Receiver<Work>) -> bool {
+        while self.taken < TOGETHER {
+            match waiting.try_recv() {
+                Ok(work) => self.take(work),
+                Err(_) => break,
+            }
+        }
+        let any = !self.new.is_empty();
+        self.write();
+        any
+    }
+
+    fn take(&mut self, work: Work) {
+        self.taken += 1;
+        match work {
+            Work::Enqueue(batch, tell) => self.new.push((batch, tell)),
+            Work::Job(job) => {
+                // In the order in which they were asked for.
+                self.write();
+                self.told.push(job(Ok(self.on)));
+            }
+        }
+    }
+
+    /// Writes new deliveries: all together, or each batch alone when that fails, as one of them is at fault.
+    fn write(&mut self) {
+        let new = std::mem::take(&mut self.new);
+        if new.is_empty() {
+            return;
+        }
+        let all = within_savepoint(self.on, |on| {
+            enqueue(on, new.iter().map(|(batch, _)| batch))
+        });
+        let mut answers = all.ok().map(Vec::into_iter);
+        for (batch, tell) in new {
+            let answer = match &mut answers {
+                Some(answers) => answers.next().ok_or_else(unanswered),
+                None => self.write_alone(&batch),
+            };
+            self.told.push(Box::new(move |failure| {
+                // Whoever asked may have left.
+                let _ = tell.send(unless(failure, answer));
+            }));
+        }
+    }
+
+    fn write_alone(&self, batch: &Batch) -> Result<Vec<Enqueued>> {
+        let alone = within_savepoint(self.on, |on| enqueue(on, [batch]));
+        let alone = alone.map_err(|error| error.into_error("enqueue"))?;
+        alone.into_iter().next().ok_or_else(unanswered)
     }
 }

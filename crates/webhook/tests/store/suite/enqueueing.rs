@@ -9,14 +9,7 @@ use polywire_webhook::Clock;
 use polywire_webhook::record::{Body, DeliveryState, Fate, NewDelivery, SubscriptionId};
 use polywire_webhook::store::{Enqueued, Replay, Which};
 
-use crate::world::{World, keyed, new, start};
-
-fn sequence(enqueued: &Enqueued) -> Option<u64> {
-    match enqueued {
-        Enqueued::New { sequence, .. } => Some(*sequence),
-        _ => None,
-    }
-}
+use crate::world::{World, keyed, new, sequence, start};
 
 pub(crate) async fn numbers_without_gaps_and_recognises_duplicates(world: &World) {
     let (one, other) = (world.subscribe().await, world.subscribe().await);
