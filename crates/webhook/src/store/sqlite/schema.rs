@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use polywire_core::{Error, ErrorKind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::failed;
@@ -162,6 +163,8 @@ pub(super) fn prepare(connection: &Connection, synchronous: &str) -> Result<()> 
         // A log that has grown once is cut again.
         connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
         connection.set_prepared_statement_cache_capacity(64);
+        // A statement stays planned as it was, whatever values it is given.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(mode)
     };
     let mode = tell().map_err(|error: rusqlite::Error| failed("open", &error))?;

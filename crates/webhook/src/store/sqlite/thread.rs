@@ -16,7 +16,7 @@ const WAITING: usize = 1024;
 /// Says what came of a job, or why what it did was not kept.
 pub(super) type Tell = Box<dyn FnOnce(Option<&Error>) + Send>;
 /// Runs on the connection, or is told why it cannot.
-pub(super) type Job = Box<dyn FnOnce(Result<&Connection>) -> Tell + Send>;
+pub(super) type Job = Box<dyn FnOnce(Result<Within<'_>>) -> Tell + Send>;
 
 /// A thread with a connection of its own, which is asked for work of one kind.
 pub(super) struct Thread<W> {
@@ -73,10 +73,9 @@ impl<W: Send + 'static> Thread<W> {
         W: From<Job>,
     {
         let job = |tell: oneshot::Sender<Result<T>>| -> Job {
-            Box::new(move |connection: Result<&Connection>| {
-                let answer = connection.and_then(|connection| {
-                    within_savepoint(connection, job).map_err(|error| error.into_error(what))
-                });
+            Box::new(move |within: Result<Within<'_>>| {
+                let answer = within
+                    .and_then(|within| within.run(job).map_err(|error| error.into_error(what)));
                 Box::new(move |failure| {
                     // Whoever asked may have left.
                     let _ = tell.send(unless(failure, answer));
@@ -103,7 +102,7 @@ impl<W> fmt::Debug for Thread<W> {
 /// A thread that reads; each job sees one state of the file.
 pub(super) fn reading(connection: Connection) -> Result<Thread<Job>> {
     Thread::start("webhook-read", connection, |connection, first: Job, _| {
-        let tell = first(Ok(connection));
+        let tell = first(Ok(Within::Savepoint(connection)));
         tell(None);
     })
 }
@@ -144,16 +143,48 @@ impl From<Error> for Failed {
     }
 }
 
-/// Does something, or nothing of it.
-pub(super) fn within_savepoint<T>(
-    connection: &Connection,
-    job: impl FnOnce(&Connection) -> Result<T, Failed>,
-) -> Result<T, Failed> {
-    connection.prepare_cached("savepoint job")?.execute([])?;
-    let answer = job(connection);
-    if answer.is_err() {
-        connection.prepare_cached("rollback to job")?.execute([])?;
+/// What a job that fails is undone with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Within<'c> {
+    /// The transaction, in which nothing else has been done yet. It costs nothing until it is used.
+    Transaction(&'c Connection),
+    /// A part of the transaction of its own, for which SQLite keeps what was on every page before.
+    Savepoint(&'c Connection),
+}
+
+impl Within<'_> {
+    /// Does something, or nothing of it.
+    pub(super) fn run<T>(
+        self,
+        job: impl FnOnce(&Connection) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        match self {
+            Self::Transaction(on) => {
+                let answer = job(on);
+                if answer.is_err() {
+                    // It may have ended with the error.
+                    if !on.is_autocommit() {
+                        on.execute_batch("rollback")?;
+                    }
+                    begin(on)?;
+                }
+                answer
+            }
+            Self::Savepoint(on) => {
+                on.prepare_cached("savepoint job")?.execute([])?;
+                let answer = job(on);
+                if answer.is_err() {
+                    on.prepare_cached("rollback to job")?.execute([])?;
+                }
+                on.prepare_cached("release job")?.execute([])?;
+                answer
+            }
+        }
     }
-    connection.prepare_cached("release job")?.execute([])?;
-    answer
+}
+
+/// Begins a transaction that writes.
+pub(super) fn begin(on: &Connection) -> Result<(), rusqlite::Error> {
+    on.prepare_cached("begin immediate")?.execute([])?;
+    Ok(())
 }

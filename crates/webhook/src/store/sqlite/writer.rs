@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::enqueue::{Batch, enqueue};
 use super::failed;
-use super::thread::{Job, Tell, Thread, unless, within_savepoint};
+use super::thread::{Job, Tell, Thread, Within, begin, unless};
 use crate::store::Enqueued;
 use crate::store::failure::unanswered;
 
@@ -33,18 +33,13 @@ pub(super) fn writing(connection: Connection) -> Result<Thread<Work>> {
 /// One transaction.
 struct Together<'a> {
     on: &'a Connection,
-    taken: usize,
     /// New deliveries that are not in the tables yet.
     new: Vec<(Batch, oneshot::Sender<Result<Vec<Enqueued>>>)>,
     told: Vec<Tell>,
 }
 
 fn commit_together(connection: &Connection, first: Work, waiting: &mut mpsc::Receiver<Work>) {
-    let begun = connection
-        .prepare_cached("begin immediate")
-        .and_then(|mut begin| begin.execute([]))
-        .map_err(|error| failed("begin", &error));
-    if let Err(error) = begun {
+    if let Err(error) = begin(connection).map_err(|error| failed("begin", &error)) {
         match first {
             Work::Job(job) => job(Err(error))(None),
             // Whoever asked may have left.
@@ -54,13 +49,17 @@ fn commit_together(connection: &Connection, first: Work, waiting: &mut mpsc::Rec
     }
     let mut together = Together {
         on: connection,
-        taken: 0,
         new: Vec::new(),
         told: Vec::new(),
     };
     together.take(first);
-    // What comes while these are written goes with them.
-    while together.gather(waiting) {}
+    for _ in 1..TOGETHER {
+        match waiting.try_recv() {
+            Ok(work) => together.take(work),
+            Err(_) => break,
+        }
+    }
+    together.write();
     let committed = connection
         .prepare_cached("commit")
         .and_then(|mut commit| commit.execute([]))
@@ -75,29 +74,23 @@ fn commit_together(connection: &Connection, first: Work, waiting: &mut mpsc::Rec
     }
 }
 
-impl Together<'_> {
-    /// Takes what waits, and writes it. Whether there was anything.
-    fn gather(&mut self, waiting: &mut mpsc::Receiver<Work>) -> bool {
-        while self.taken < TOGETHER {
-            match waiting.try_recv() {
-                Ok(work) => self.take(work),
-                Err(_) => break,
-            }
-        }
-        let any = !self.new.is_empty();
-        self.write();
-        any
-    }
-
+impl<'a> Together<'a> {
     fn take(&mut self, work: Work) {
-        self.taken += 1;
         match work {
             Work::Enqueue(batch, tell) => self.new.push((batch, tell)),
             Work::Job(job) => {
                 // In the order in which they were asked for.
                 self.write();
-                self.told.push(job(Ok(self.on)));
+                self.told.push(job(Ok(self.within())));
             }
+        }
+    }
+
+    fn within(&self) -> Within<'a> {
+        if self.told.is_empty() {
+            Within::Transaction(self.on)
+        } else {
+            Within::Savepoint(self.on)
         }
     }
 
@@ -107,9 +100,9 @@ impl Together<'_> {
         if new.is_empty() {
             return;
         }
-        let all = within_savepoint(self.on, |on| {
-            enqueue(on, new.iter().map(|(batch, _)| batch))
-        });
+        let all = self
+            .within()
+            .run(|on| enqueue(on, new.iter().map(|(batch, _)| batch)));
         let mut answers = all.ok().map(Vec::into_iter);
         for (batch, tell) in new {
             let answer = match &mut answers {
@@ -124,7 +117,7 @@ impl Together<'_> {
     }
 
     fn write_alone(&self, batch: &Batch) -> Result<Vec<Enqueued>> {
-        let alone = within_savepoint(self.on, |on| enqueue(on, [batch]));
+        let alone = Within::Savepoint(self.on).run(|on| enqueue(on, [batch]));
         let alone = alone.map_err(|error| error.into_error("enqueue"))?;
         alone.into_iter().next().ok_or_else(unanswered)
     }
