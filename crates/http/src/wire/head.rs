@@ -166,13 +166,13 @@ pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     };
     headers.insert(KIND, HeaderValue::from_static(kind));
     let mut id = [0; 32];
-    headers.insert(MESSAGE_ID, id_value(&head.id, &mut id));
+    headers.insert(MESSAGE_ID, passing(id_value(&head.id, &mut id)));
     if let Some(remaining) = head.remaining() {
-        headers.insert(TIMEOUT, HeaderValue::from(millis(remaining)));
+        headers.insert(TIMEOUT, passing(HeaderValue::from(millis(remaining))));
     }
     if let Some(trace) = &head.trace {
         if let Ok(value) = HeaderValue::from_bytes(&trace.to_bytes()) {
-            headers.insert(TRACEPARENT, value);
+            headers.insert(TRACEPARENT, passing(value));
         }
         if let Some(state) = trace
             .state()
@@ -211,6 +211,12 @@ pub fn bearer(token: &Token) -> Result<HeaderValue> {
         .map_err(|_| invalid("the token has characters that no header can carry"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// A value that no other message has. HTTP/2 would keep it for the next ones, in the place of those that they share.
+fn passing(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// Whole milliseconds, rounded up, so that a deadline is not shortened to nothing.
