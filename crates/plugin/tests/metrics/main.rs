@@ -12,4 +12,5 @@ mod support;
 mod world;
 
 mod scrape;
+mod stage;
 mod story;

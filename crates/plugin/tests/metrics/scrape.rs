@@ -1,16 +1,14 @@
 //! What a program's recorder shows: a real one, which is the process's own.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::time::{Duration, Instant, sleep};
 
-use crate::consumer::until;
+use crate::consumer::PATIENCE;
 
 /// The recorder of this process.
 pub(crate) struct Scrape(PrometheusHandle);
-
-/// A series, without the beginning that all names have, and its value.
-pub(crate) type Figure = (&'static str, f64);
 
 impl Scrape {
     pub(crate) fn install() -> Self {
@@ -21,49 +19,45 @@ impl Scrape {
         self.0.render()
     }
 
-    /// The series that there are.
-    pub(crate) fn series(&self) -> BTreeMap<String, f64> {
+    /// The series that there are, such as `generations{state=kept} 1`: without what all of them have, and without quotes.
+    pub(crate) fn series(&self) -> BTreeSet<String> {
         let text = self.text();
         let lines = text.lines();
-        let values = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        values
+        let series = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let contract = r#"{contract="greeter""#;
+        series
             .map(|line| {
-                let (series, value) = line.rsplit_once(' ').unwrap();
-                let series = series.strip_prefix("polywire_plugin_").unwrap();
-                (series.to_owned(), value.parse().unwrap())
+                let series = line.strip_prefix("polywire_plugin_").unwrap();
+                assert!(series.contains(contract), "{line}");
+                let series = series.replace(contract, "{").replace('"', "");
+                series.replace("{,", "{").replace("{}", "")
             })
             .collect()
     }
 
     /// Waits until all of these are shown.
-    pub(crate) async fn shows(&self, figures: &[Figure]) {
-        let mut differs = String::new();
-        let same = || {
-            let series = self.series();
-            let differ = figures
-                .iter()
-                .find(|(name, value)| series.get(*name) != Some(value));
-            if let Some((name, value)) = differ {
-                let text = format!("{name} {value}, and it is {:?}", series.get(*name));
-                if text != differs {
-                    println!("waits for {text}");
-                    differs = text;
-                }
-            }
-            differ.is_none().then_some(())
+    pub(crate) async fn shows(&self, wanted: &[&str]) {
+        let missing = |series: &BTreeSet<String>| {
+            let mut wanted = wanted.iter();
+            let missing = wanted.find(|wanted| !series.contains(**wanted))?;
+            Some((*missing).to_owned())
         };
-        until("figures", same).await;
+        self.until(missing).await;
     }
 
-    /// Waits until one series is at least this.
-    pub(crate) async fn reaches(&self, name: &str, least: f64) {
-        let there = || {
+    /// Waits until nothing is missing.
+    pub(crate) async fn until(&self, missing: impl Fn(&BTreeSet<String>) -> Option<String>) {
+        let end = Instant::now() + PATIENCE;
+        loop {
             let series = self.series();
-            series
-                .get(name)
-                .is_some_and(|found| *found >= least)
-                .then_some(())
-        };
-        until(&format!("{name} {least} among {:#?}", self.series()), there).await;
+            let Some(missing) = missing(&series) else {
+                return;
+            };
+            assert!(
+                Instant::now() < end,
+                "{missing} is wanted, and it shows {series:#?}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 }

@@ -8,7 +8,10 @@ use super::names::{self, Kind, METRICS};
 
 /// Notes what it is told that there is.
 #[derive(Default)]
-struct Described(Mutex<Vec<(String, Kind, Option<Unit>, String)>>);
+struct Described(Mutex<Vec<Description>>);
+
+/// A name, what kind of metric it is, its unit, and what it means.
+type Description = (String, Kind, Option<Unit>, String);
 
 impl Described {
     fn note(&self, name: &KeyName, kind: Kind, unit: Option<Unit>, text: &SharedString) {
