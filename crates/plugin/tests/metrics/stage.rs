@@ -20,7 +20,7 @@ use crate::world::{Build, World};
 type Answer = Result<(String, String)>;
 
 /// How often calls ended how, by release.
-type Ended = BTreeMap<(String, String), u64>;
+pub(crate) type Ended = BTreeMap<(String, String), u64>;
 
 pub(crate) struct Stage {
     pub(crate) scrape: Scrape,
@@ -174,14 +174,14 @@ impl Stage {
         self.scrape.until(differ).await;
     }
 
-    /// Ends the consumer. Answers what its recorder shows then, and whose it was.
-    pub(crate) fn end(self) -> (Scrape, World) {
-        (self.scrape, self.world)
+    /// Ends the consumer. What is left is its recorder, its repository, and how its calls have ended.
+    pub(crate) fn end(self) -> (Scrape, World, Ended) {
+        (self.scrape, self.world, self.ended)
     }
 }
 
 /// The calls of a scrape, without what has never happened.
-fn calls(series: &BTreeSet<String>) -> Ended {
+pub(crate) fn calls(series: &BTreeSet<String>) -> Ended {
     let calls = series
         .iter()
         .filter_map(|line| line.strip_prefix("calls_total{release="));

@@ -5,8 +5,8 @@ use std::fs;
 use polywire_core::{ErrorKind, Kind};
 use polywire_plugin::format::ReleaseId;
 
-use crate::consumer::{BAKE, WINDOW, message};
-use crate::stage::{Stage, build};
+use crate::consumer::{WINDOW, message};
+use crate::stage::{Stage, build, calls};
 use crate::world::World;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,7 +19,7 @@ async fn what_happens_to_a_plugin_is_shown() {
     has_a_stuck_call(&mut stage).await;
     is_cut_off(&mut stage).await;
     waits_for_its_repository(&mut stage).await;
-    stops_what_is_revoked(&stage).await;
+    stops_what_is_revoked(&mut stage).await;
     ends(stage).await;
 }
 
@@ -71,17 +71,22 @@ async fn is_upgraded(stage: &mut Stage) {
             "generations{state=kept} 0",
         ])
         .await;
-    stage.lets_go(under_way, "1.2.0").await.unwrap();
-    stage
-        .shows(&["generations{state=draining} 0", "generations{state=kept} 1"])
-        .await;
-    stage.clock.advance(BAKE);
+    // Its window ends while its call runs on. That of what serves does not.
+    for _ in 0..2 {
+        stage.consumer.looks(&stage.world, &stage.clock).await;
+    }
+    let late = stage.lets_go(under_way, "1.2.0").await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Unavailable, "{late}");
     stage
         .shows(&[
+            "overrun_total{release=1.2.0} 1",
             "generations{state=resident} 1",
+            "generations{state=draining} 0",
             "generations{state=kept} 0",
             "generations{state=retired} 0",
             "window_remaining_seconds 60",
+            "window_expirations_total 0",
+            "healthy 1",
         ])
         .await;
     // Those of the release that is gone, too.
@@ -114,6 +119,8 @@ async fn refuses_what_is_wrong(stage: &mut Stage) {
         .shows(&[
             "release_info{major=1,release=3.0.0,sequence=5} 1",
             "swaps_total 3",
+            "generations{state=resident} 1",
+            "generations{state=kept} 1",
             "healthy 1",
             unsigned,
             less,
@@ -212,7 +219,7 @@ async fn waits_for_its_repository(stage: &mut Stage) {
     stage.calls_are_shown().await;
 }
 
-async fn stops_what_is_revoked(stage: &Stage) {
+async fn stops_what_is_revoked(stage: &mut Stage) {
     let ack = stage.world.ack("host").unwrap();
     let plugin = &stage.world.repository().plugin;
     let publisher = stage.world.publisher();
@@ -228,10 +235,12 @@ async fn stops_what_is_revoked(stage: &Stage) {
             "swaps_total 6",
         ])
         .await;
+    // The last call before the end.
+    stage.until_panicked("3.1.0").await;
 }
 
 async fn ends(stage: Stage) {
-    let (scrape, world) = stage.end();
+    let (scrape, world, ended) = stage.end();
     scrape
         .shows(&[
             "healthy 0",
@@ -240,6 +249,7 @@ async fn ends(stage: Stage) {
             "release_info{major=1,release=3.1.0,sequence=8} 0",
         ])
         .await;
+    assert_eq!(calls(&scrape.series()), ended);
     for line in scrape.series() {
         if line.starts_with("release_info") || line.starts_with("stuck_calls") {
             assert!(line.ends_with(" 0"), "{line}");
