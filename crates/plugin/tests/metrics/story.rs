@@ -235,8 +235,14 @@ async fn stops_what_is_revoked(stage: &mut Stage) {
             "swaps_total 6",
         ])
         .await;
-    // The last call before the end.
-    stage.until_panicked("3.1.0").await;
+    let last = stage.publish("3.3.0", "1.3.0");
+    stage.world.deploy(&last);
+    stage.until_answered_by("3.3.0", "3.1.0").await;
+    stage
+        .shows(&["swaps_total 7", "generations{state=kept} 1"])
+        .await;
+    // Not told yet when it ends.
+    stage.until_answered("3.3.0").await;
 }
 
 async fn ends(stage: Stage) {
@@ -246,12 +252,13 @@ async fn ends(stage: Stage) {
             "healthy 0",
             "window_remaining_seconds 0",
             "generations{state=resident} 0",
-            "release_info{major=1,release=3.1.0,sequence=8} 0",
+            "release_info{major=1,release=3.3.0,sequence=9} 0",
         ])
         .await;
     assert_eq!(calls(&scrape.series()), ended);
     for line in scrape.series() {
-        if line.starts_with("release_info") || line.starts_with("stuck_calls") {
+        let now = ["release_info", "stuck_calls", "generations"];
+        if now.iter().any(|gauge| line.starts_with(gauge)) {
             assert!(line.ends_with(" 0"), "{line}");
         }
     }

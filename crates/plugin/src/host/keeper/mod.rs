@@ -204,6 +204,7 @@ impl Run {
         }
         self.host.wanted.lock().hint = None;
         self.host.clear();
+        self.warm.clear();
         let plugin = self.plugin;
         if let Err(refusal) = self.contact.leave() {
             tracing::warn!(%plugin, %refusal, "the acknowledgement stays behind, and goes by its age");
