@@ -11,6 +11,7 @@ mod support;
 #[path = "../deploy/world.rs"]
 mod world;
 
+mod gate;
 mod scrape;
 mod stage;
 mod story;

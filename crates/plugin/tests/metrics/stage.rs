@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
 use polywire_core::{ErrorKind, Kind, Result};
 use polywire_plugin::Observer;
 use polywire_plugin::fetch::Reader;
@@ -14,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::consumer::{Consumer, PATIENCE, call, message, until};
+use crate::gate::Gate;
 use crate::scrape::Scrape;
 use crate::world::{Build, World};
 
@@ -30,27 +30,6 @@ pub(crate) struct Stage {
     /// In front of the repository.
     pub(crate) gate: Arc<Gate>,
     ended: Ended,
-}
-
-/// Holds up whoever comes while it is shut.
-#[derive(Default)]
-pub(crate) struct Gate {
-    shut: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Gate {
-    pub(crate) fn shut(&self, shut: bool) {
-        *self.shut.lock() = shut;
-        self.changed.notify_all();
-    }
-
-    fn pass(&self) {
-        let mut shut = self.shut.lock();
-        while *shut {
-            self.changed.wait(&mut shut);
-        }
-    }
 }
 
 /// A release that takes calls at once, and does not heed who gives them up.

@@ -5,7 +5,7 @@ use std::fs;
 use polywire_core::{ErrorKind, Kind};
 use polywire_plugin::format::ReleaseId;
 
-use crate::consumer::{WINDOW, message};
+use crate::consumer::{WINDOW, message, until};
 use crate::stage::{Stage, build, calls};
 use crate::world::World;
 
@@ -19,7 +19,8 @@ async fn what_happens_to_a_plugin_is_shown() {
     has_a_stuck_call(&mut stage).await;
     is_cut_off(&mut stage).await;
     waits_for_its_repository(&mut stage).await;
-    stops_what_is_revoked(&mut stage).await;
+    let serves = waits_for_no_recorder(&mut stage).await;
+    stops_what_is_revoked(&mut stage, &serves).await;
     ends(stage).await;
 }
 
@@ -219,27 +220,43 @@ async fn waits_for_its_repository(stage: &mut Stage) {
     stage.calls_are_shown().await;
 }
 
-async fn stops_what_is_revoked(stage: &mut Stage) {
-    let ack = stage.world.ack("host").unwrap();
+async fn waits_for_no_recorder(stage: &mut Stage) -> ReleaseId {
+    let gate = stage.scrape.gate.clone();
+    gate.shut(true);
+    until("the recorder to hang", || gate.holds().then_some(())).await;
+    let next = stage.publish("3.2.1", "1.3.0");
+    stage.world.deploy(&next);
+    stage.until_answered("3.2.1").await;
+    gate.shut(false);
+    // Nothing is forgotten meanwhile.
+    stage
+        .shows(&[
+            "release_info{major=1,release=3.2.1,sequence=8} 1",
+            "swaps_total 6",
+        ])
+        .await;
+    stage.calls_are_shown().await;
+    next
+}
+
+async fn stops_what_is_revoked(stage: &mut Stage, release: &ReleaseId) {
     let plugin = &stage.world.repository().plugin;
     let publisher = stage.world.publisher();
-    publisher
-        .revoke(plugin, ack.running.get(&1).unwrap())
-        .unwrap();
+    publisher.revoke(plugin, release).unwrap();
     stage
         .shows(&[
             "revoked_releases_total 1",
-            "release_info{major=1,release=3.2.0,sequence=7} 0",
-            // The release before serves again, which is the one that panics.
-            "release_info{major=1,release=3.1.0,sequence=8} 1",
-            "swaps_total 6",
+            "release_info{major=1,release=3.2.1,sequence=8} 0",
+            // The release before serves again.
+            "release_info{major=1,release=3.2.0,sequence=9} 1",
+            "swaps_total 7",
         ])
         .await;
     let last = stage.publish("3.3.0", "1.3.0");
     stage.world.deploy(&last);
-    stage.until_answered_by("3.3.0", "3.1.0").await;
+    stage.until_answered("3.3.0").await;
     stage
-        .shows(&["swaps_total 7", "generations{state=kept} 1"])
+        .shows(&["swaps_total 8", "generations{state=kept} 1"])
         .await;
     // Not told yet when it ends.
     stage.until_answered("3.3.0").await;
@@ -252,7 +269,7 @@ async fn ends(stage: Stage) {
             "healthy 0",
             "window_remaining_seconds 0",
             "generations{state=resident} 0",
-            "release_info{major=1,release=3.3.0,sequence=9} 0",
+            "release_info{major=1,release=3.3.0,sequence=10} 0",
         ])
         .await;
     assert_eq!(calls(&scrape.series()), ended);
