@@ -5,6 +5,7 @@ mod config;
 mod demand;
 mod keeper;
 mod look;
+mod metrics;
 mod overrun;
 mod resident;
 mod roster;
@@ -32,6 +33,7 @@ pub use overrun::Overrun;
 
 use crate::native::{Generation, Loader, Outside};
 use demand::{State, Wanted};
+use metrics::Figures;
 use overrun::Watchdog;
 use resident::Resident;
 use roster::Roster;
@@ -49,6 +51,7 @@ pub struct PluginHost {
     parts: Mutex<Parts>,
     wanted: Mutex<Wanted>,
     state: Mutex<State>,
+    figures: Figures,
     /// Where calls may not overrun.
     watchdog: Option<Watchdog>,
     workers: tokio::sync::Mutex<Workers>,
@@ -108,6 +111,7 @@ impl PluginHost {
             parts: Mutex::default(),
             wanted: Mutex::default(),
             state: Mutex::default(),
+            figures: Figures::default(),
             watchdog,
             workers: tokio::sync::Mutex::new(workers),
             stopped: CancellationToken::new(),
@@ -188,6 +192,7 @@ impl PluginHost {
             self.config.workers,
         );
         let resident = Arc::new(resident);
+        self.figures.follow(&resident);
         if let Some(watchdog) = &self.watchdog {
             watchdog.watch(&resident);
         }
@@ -204,8 +209,10 @@ impl PluginHost {
         let requirement = head.requirement.as_ref().ok_or_else(unrequired)?;
         let route = self
             .loaded(requirement, &head.interaction, head.deadline)
-            .await?;
+            .await
+            .inspect_err(|_| self.figures.unserved())?;
         let Some(place) = &route.place else {
+            self.figures.unserved();
             return Err(self.nobody(Some(route.major()), Some(&head.interaction)));
         };
         Ok(route.reply(place.call(&head, body).await?))

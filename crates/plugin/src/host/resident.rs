@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::metrics::Counts;
 use super::roster::Place;
 use super::waiting;
 use crate::format::ReleaseId;
@@ -33,11 +34,7 @@ pub(super) struct Resident {
     workers: usize,
     /// Ends the calls that are under way, for those who wait for them.
     cut: CancellationToken,
-    stuck: Arc<AtomicUsize>,
-    /// How many calls are in the plugin.
-    running: AtomicUsize,
-    calls: AtomicU64,
-    faults: AtomicU64,
+    counts: Arc<Counts>,
 }
 
 /// One contract version, by its place in the descriptor.
@@ -94,10 +91,7 @@ impl Resident {
             places: Arc::new(Semaphore::new(workers)),
             workers,
             cut: CancellationToken::new(),
-            stuck: Arc::default(),
-            running: AtomicUsize::new(0),
-            calls: AtomicU64::new(0),
-            faults: AtomicU64::new(0),
+            counts: Arc::default(),
         }
     }
 
@@ -143,30 +137,22 @@ impl Resident {
 
     /// How many calls were given up by their callers and still run.
     pub(super) fn stuck(&self) -> usize {
-        self.stuck.load(Ordering::Relaxed)
+        self.counts.stuck().load(Ordering::Relaxed)
     }
 
     /// How many calls are in the plugin, whether anybody waits for them or not.
     pub(super) fn running(&self) -> usize {
-        self.running.load(Ordering::SeqCst)
+        self.counts.running().load(Ordering::SeqCst)
     }
 
-    /// How many calls ended, and how many of them by a fault of the plugin's own: a panic, or nonsense for an answer.
-    pub(super) fn faults(&self) -> (u64, u64) {
-        (
-            self.calls.load(Ordering::Relaxed),
-            self.faults.load(Ordering::Relaxed),
-        )
+    pub(super) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 
-    fn count(&self, answer: &Result<(Outcome, Bytes)>) {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        if answer
-            .as_ref()
-            .is_err_and(|error| error.kind() == ErrorKind::Internal)
-        {
-            self.faults.fetch_add(1, Ordering::Relaxed);
-        }
+    /// For how much longer calls are let in without another contact; `None` for ever.
+    pub(super) fn remaining(&self) -> Option<Duration> {
+        let deployed = self.deployed.as_ref();
+        deployed.map(|deployed| deployed.gate.remaining())
     }
 }
 
@@ -195,12 +181,13 @@ impl Place {
     pub(super) async fn call(&self, head: &Head, body: Bytes) -> Result<(Outcome, Bytes)> {
         if !self.resident.short {
             // Before it waits for a thread.
-            self.resident.check()?;
+            self.let_in()?;
         }
         let mut headers = Vec::with_capacity(160);
         fields::write(head, |name, value| {
             write_header(&mut headers, name, value).map_err(|error| {
-                Error::new(ErrorKind::TooLarge, error.to_string()).dispatched_as(Dispatched::No)
+                let text = error.to_string();
+                self.refused(Error::new(ErrorKind::TooLarge, text).dispatched_as(Dispatched::No))
             })
         })?;
         let answer = if self.resident.short {
@@ -212,16 +199,32 @@ impl Place {
         let ran = |error: &Error| error.dispatched() != Dispatched::No;
         if answer.as_ref().err().is_none_or(ran) {
             // What was let in and came out too late is not what is deployed any more.
-            self.resident
-                .check()
-                .map_err(|expired| expired.dispatched_as(Dispatched::Maybe))?;
+            self.resident.check().map_err(|expired| {
+                self.resident.counts.late();
+                expired.dispatched_as(Dispatched::Maybe)
+            })?;
         }
         answer
     }
 
+    /// Lets a call in, or refuses it.
+    fn let_in(&self) -> Result<()> {
+        self.resident
+            .check()
+            .map_err(|expired| self.refused(expired))
+    }
+
+    /// Counts a call that is not let in.
+    fn refused(&self, error: Error) -> Error {
+        self.resident.counts.refused();
+        error
+    }
+
     fn time_left(&self, head: &Head) -> Result<Option<Duration>> {
         match head.remaining() {
-            Some(Duration::ZERO) => Err(late(head, "before the plugin was called", Dispatched::No)),
+            Some(Duration::ZERO) => {
+                Err(self.refused(late(head, "before the plugin was called", Dispatched::No)))
+            }
             left => Ok(left),
         }
     }
@@ -235,9 +238,9 @@ impl Place {
         cancel: Option<&Cancel>,
     ) -> Result<(Outcome, Bytes)> {
         // It may have waited for its thread since the gate was looked at first.
-        self.resident.check()?;
-        let _inside = Inside::of(&self.resident.running);
-        let answer = self.resident.generation.call(&Request {
+        self.let_in()?;
+        let _inside = Inside::of(self.resident.counts.running());
+        let (panicked, answer) = self.resident.generation.called(&Request {
             contract: self.contract,
             method: self.method,
             timeout,
@@ -245,7 +248,7 @@ impl Place {
             body,
             cancel,
         });
-        self.resident.count(&answer);
+        self.resident.counts.ended(panicked, &answer);
         answer
     }
 
@@ -265,10 +268,11 @@ impl Place {
                 "{}.{} runs its {} calls already: retry later, or raise workers",
                 head.contract, head.interaction, self.resident.workers
             );
-            return Err(Error::new(ErrorKind::Overloaded, text).dispatched_as(Dispatched::No));
+            let error = Error::new(ErrorKind::Overloaded, text).dispatched_as(Dispatched::No);
+            return Err(self.refused(error));
         };
         let timeout = self.time_left(head)?;
-        let (waiting, running) = waiting::begin(&self.resident.stuck);
+        let (waiting, running) = waiting::begin(self.resident.counts.stuck());
         let own = self.clone();
         let work = blocking::unblock(move || {
             let answer = own.run(timeout, &headers, &body, Some(running.cancel()));

@@ -93,6 +93,11 @@ impl Generation {
     /// `Unsupported` for a contract or a method that its descriptor does not have, what the plugin answers as a problem
     /// document, `Internal` when it panicked or answered nonsense, `TooLarge` when it wrote more than may be.
     pub fn call(&self, request: &Request<'_>) -> Result<(Outcome, Bytes)> {
+        self.called(request).1
+    }
+
+    /// Does that, and answers whether it panicked as well.
+    pub(crate) fn called(&self, request: &Request<'_>) -> (bool, Result<(Outcome, Bytes)>) {
         let contract = self.descriptor.contracts.get(request.contract);
         let method = contract.and_then(|contract| contract.methods.get(request.method));
         let (Some(contract), Some(method), Some(parts)) = (contract, method, &self.parts) else {
@@ -100,7 +105,8 @@ impl Generation {
                 "plugin {} {} has no contract {} with a method {}",
                 self.descriptor.name, self.descriptor.release, request.contract, request.method
             );
-            return Err(Error::new(ErrorKind::Unsupported, text).dispatched_as(Dispatched::No));
+            let error = Error::new(ErrorKind::Unsupported, text).dispatched_as(Dispatched::No);
+            return (false, Err(error));
         };
         let id = match request.cancel {
             // Only calls that may be given up are told apart.
@@ -116,7 +122,8 @@ impl Generation {
         if request.cancel.is_some() {
             parts.context.forget(id);
         }
-        if code == Code::Panicked.number() {
+        let panicked = code == Code::Panicked.number();
+        if panicked {
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
         let what = || {
@@ -124,7 +131,8 @@ impl Generation {
             let (contract, version) = (&contract.name, &contract.version);
             format!("{contract}.{method} {version} of plugin {name} {release}")
         };
-        call::answer(code, output.into_bytes(), self.max_answer, &what)
+        let answer = call::answer(code, output.into_bytes(), self.max_answer, &what);
+        (panicked, answer)
     }
 
     fn enter(&self, parts: &Parts, id: u64, request: &Request<'_>, sink: &raw::Sink) -> i32 {

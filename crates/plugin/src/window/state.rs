@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub struct Window {
     clock: Arc<dyn BootClock>,
     told: Arc<Told>,
     leases: BTreeMap<Slot, Arc<Lease>>,
+    /// Those whose time was up when a contact was made, which nobody was told of yet.
+    passed: BTreeSet<Slot>,
     proven: Option<Proven>,
     attempted: Option<BootTime>,
     failing: bool,
@@ -88,6 +90,7 @@ impl Window {
                 last_contact: AtomicU64::new(0),
             }),
             leases: BTreeMap::new(),
+            passed: BTreeSet::new(),
             proven: None,
             attempted: None,
             failing: false,
@@ -128,6 +131,8 @@ impl Window {
             return;
         }
         self.told.last_contact.store(at.0, Ordering::Release);
+        let passed = self.run_out();
+        self.passed.extend(passed);
         for (slot, lease) in &self.leases {
             if index.revoked.contains(&slot.release) {
                 lease.close();
@@ -170,8 +175,15 @@ impl Window {
         }
     }
 
-    /// Closes the gates whose time is up, and says which those are, each one once.
+    /// Closes the gates whose time is up, and says which those are, each one once: those as well which a contact has opened
+    /// again since.
     pub fn expire(&mut self) -> Vec<Slot> {
+        let mut expired = std::mem::take(&mut self.passed);
+        expired.extend(self.run_out());
+        expired.into_iter().collect()
+    }
+
+    fn run_out(&self) -> Vec<Slot> {
         let now = self.clock.now();
         let leases = self.leases.iter();
         let expired = leases.filter(|(_, lease)| lease.expire(now));

@@ -84,6 +84,24 @@ fn a_gate_is_open_from_a_contact_until_its_window_ends() {
 }
 
 #[test]
+fn a_window_that_has_passed_is_told_though_a_contact_has_opened_it_again() {
+    let (mut window, clock) = window();
+    let attempt = window.begin();
+    window.contacted(attempt, &index(1, 4));
+    let gate = window.open(&slot(4));
+    clock.advance(W);
+    // Nobody has looked before the next contact.
+    for _ in 0..2 {
+        let attempt = window.begin();
+        window.contacted(attempt, &index(1, 4));
+    }
+    assert!(gate.check().is_ok());
+    assert_eq!(window.expire(), [slot(4)]);
+    assert_eq!(window.expire(), [], "told once");
+    assert!(gate.check().is_ok(), "telling closes nothing");
+}
+
+#[test]
 fn what_the_index_names_no_more_runs_out_even_while_contacts_go_on() {
     let (mut window, clock) = window();
     let old = window.open(&slot(4));

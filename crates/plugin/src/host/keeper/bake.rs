@@ -1,5 +1,6 @@
 //! Going back to the release before, when its successor proves to be worse.
 
+use super::super::metrics::Event;
 use super::super::resident::Resident;
 use super::Run;
 use crate::window::Slot;
@@ -13,7 +14,7 @@ impl Run {
     /// Looks at the releases that have replaced another a while ago.
     pub(super) fn look_back(&mut self) {
         let now = self.clock.now();
-        let worse: Vec<(u64, String)> = {
+        let worse: Vec<(u64, Worse)> = {
             let parts = self.host.parts.lock();
             let bakes = self.warm.keys().filter_map(|major| {
                 let why = fails(parts.residents.get(major)?)?;
@@ -21,15 +22,15 @@ impl Run {
             });
             bakes.collect()
         };
-        for (major, why) in worse {
-            self.go_back(major, &why);
+        for (major, worse) in worse {
+            self.go_back(major, worse);
         }
         // After the look, so that one that failed since the last one is not let off.
         self.warm.retain(|_, warm| now < warm.until);
     }
 
     /// One step back, and never to what must not run.
-    fn go_back(&mut self, major: u64, why: &str) {
+    fn go_back(&mut self, major: u64, Worse { reason, why }: Worse) {
         let Some(warm) = self.warm.remove(&major) else {
             return;
         };
@@ -49,6 +50,7 @@ impl Run {
         };
         tracing::error!(plugin = %self.plugin, %release, why, back_to = %warm.slot.release, "went back to the release before");
         let slot = Slot { major, release };
+        self.host.figures.happened(Event::RolledBack(reason));
         self.finishes(slot.clone(), &bad);
         let text = format!(
             "{why}; release {} serves again until the deployment window ends: roll back, or deploy a better one",
@@ -60,12 +62,23 @@ impl Run {
 }
 
 /// Why a release should not go on.
-fn fails(resident: &Resident) -> Option<String> {
+struct Worse {
+    /// In kebab case.
+    reason: &'static str,
+    why: String,
+}
+
+fn fails(resident: &Resident) -> Option<Worse> {
     let panics = resident.generation().panics();
     if panics >= MAX_PANICS {
-        return Some(format!("it panicked {panics} times"));
+        return Some(Worse {
+            reason: Event::PANICS,
+            why: format!("it panicked {panics} times"),
+        });
     }
-    let (calls, faults) = resident.faults();
-    (calls >= ENOUGH && faults * 2 >= calls)
-        .then(|| format!("{faults} of its first {calls} calls failed by its own fault"))
+    let (calls, faults) = resident.counts().faults();
+    (calls >= ENOUGH && faults * 2 >= calls).then(|| Worse {
+        reason: Event::FAULTS,
+        why: format!("{faults} of its first {calls} calls failed by its own fault"),
+    })
 }

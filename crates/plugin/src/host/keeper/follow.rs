@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use polywire_contract::Offered;
 
+use super::super::metrics::Event;
 use super::{Refused, Run, Warm};
 use crate::format::{Index, Manifest, ReleaseId};
 use crate::refusal::Refusal;
@@ -20,6 +21,7 @@ impl Run {
         if index.seq != self.seq {
             tracing::info!(plugin = %self.plugin, seq = index.seq, "the index has changed");
             self.seq = index.seq;
+            self.host.figures.followed(index.seq);
             self.refused.retain(|_, refused| refused.seq == index.seq);
         }
         self.sweep();
@@ -96,6 +98,7 @@ impl Run {
                 continue;
             };
             tracing::error!(plugin = %self.plugin, %release, "the release was revoked and is stopped");
+            self.host.figures.happened(Event::Revoked);
             resident.generation().cut_off();
             if !index.majors.contains_key(&major) {
                 self.revoked.insert(major, release.clone());
@@ -237,6 +240,7 @@ impl Run {
     /// Sends what comes from now on to a release, and keeps the one before.
     fn swap(&mut self, slot: &Slot, resident: Arc<super::Resident>) {
         tracing::info!(plugin = %self.plugin, release = %slot.release, major = slot.major, "the release serves");
+        self.host.figures.happened(Event::Swapped);
         self.serves(&resident);
         // What was left before is tried again.
         self.rollback.take_if(|left| *left == slot.release);
@@ -269,6 +273,9 @@ impl Run {
         let pause = self.window.lock().length() / 4;
         let before = self.refused.get(&slot);
         let tries = before.map_or(0, |before| before.tries.saturating_add(1));
+        if before.is_none_or(|before| before.code != code) {
+            self.host.figures.happened(Event::Refused(code));
+        }
         // One that fails to start leaves what cannot be unloaded of it, so that it is not tried for ever at this pace.
         let pause = if code == "load" {
             pause.saturating_mul(1 << tries.min(MAX_DOUBLED))

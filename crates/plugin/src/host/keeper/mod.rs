@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use polywire_core::{Error, ErrorKind, Result};
 
 use super::PluginHost;
+use super::metrics::{Event, Sampler};
 use super::resident::Resident;
 use crate::fetch::Reader;
 use crate::format::{Index, InstanceId, Manifest, PluginName, ReleaseId};
@@ -81,6 +82,7 @@ impl Keeper {
         }
         host.wanted.lock().hint = Some(stopper.clone());
         let run = Run {
+            sampler: Sampler::start(host.clone())?,
             contact: Contact::new(reader.clone(), plugin.clone(), instance, proof),
             host,
             plugin,
@@ -144,6 +146,8 @@ impl fmt::Debug for Keeper {
 
 /// What the thread has.
 struct Run {
+    /// Tells what happens to the plugin in metrics.
+    sampler: Sampler,
     host: Arc<PluginHost>,
     plugin: PluginName,
     reader: Reader,
@@ -200,10 +204,12 @@ impl Run {
         }
         self.host.wanted.lock().hint = None;
         self.host.clear();
+        self.warm.clear();
         let plugin = self.plugin;
         if let Err(refusal) = self.contact.leave() {
             tracing::warn!(%plugin, %refusal, "the acknowledgement stays behind, and goes by its age");
         }
+        self.sampler.finish();
     }
 
     /// One look, which may be one too many at no harm.
@@ -211,14 +217,25 @@ impl Run {
         self.asked.clone_from(&self.host.wanted.lock().pending);
         // First, so that the deployer is told in the same look.
         self.look_back();
-        match self.look() {
+        let looked = self.look();
+        // Before another release serves in its place.
+        self.run_out();
+        match looked {
             Ok(index) => self.follow(&index),
             Err(refusal) => self.unread(&refusal),
         }
         self.answer();
+    }
+
+    /// Says whose deployment window has passed since the last look.
+    fn run_out(&self) {
         let expired = self.window.lock().expire();
         for slot in expired {
             tracing::error!(plugin = %self.plugin, release = %slot.release, major = slot.major, "the deployment window has passed: calls are refused until the repository is reached again");
+            let serves = self.current(slot.major);
+            if serves.is_some_and(|now| now.release() == Some(&slot.release)) {
+                self.host.figures.happened(Event::Expired);
+            }
         }
     }
 
@@ -239,7 +256,10 @@ impl Run {
     }
 
     fn make_contact(&mut self) -> Result<Index, Refusal> {
-        let index = self.contact.make(&self.window)?;
+        let made = self.contact.make(&self.window);
+        let outcome = made.as_ref().map_or_else(Refusal::code, |_| Event::REACHED);
+        self.host.figures.happened(Event::Contact(outcome));
+        let index = made?;
         // A gate that was closed may be open again.
         self.host.switch.exchange.look_again();
         Ok(index)
