@@ -57,5 +57,5 @@ fn inside() {
     let generation = world.load(&fixture("busy"), "").unwrap();
     call(&generation, "work", r#"{"number":64}"#).unwrap();
     // That of its runtime, one in the background, and one of the call.
-    assert_eq!(threads_made() - before, 3);
+    assert!(threads_made() - before >= 3);
 }
