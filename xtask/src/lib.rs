@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `check`, `bench`, `broker` and `readme`.
+//! The project's tasks: `cargo xtask demo`, `test`, `check`, `sanitize`, `bench`, `broker` and `readme`.
 
 #![allow(
     clippy::print_stdout,
@@ -19,6 +19,7 @@ pub mod interop;
 mod postgres;
 mod prose;
 mod readme;
+mod sanitize;
 mod suites;
 mod task;
 mod test;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::{Result, bench, broker, check, demo, readme, test};
+use crate::{Result, bench, broker, check, demo, readme, sanitize, test};
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -15,6 +15,8 @@ pub enum Task {
     Test(test::Arguments),
     /// Check the format, the lints and the documentation
     Check,
+    /// Run the tests that cross the C interface of plugins under address sanitizer
+    Sanitize,
     /// Measure, print ratios and write benches/RESULTS.md
     Bench(bench::Arguments),
     /// A RabbitMQ of your own to work with: one node, or a cluster
@@ -34,6 +36,7 @@ impl Task {
             Self::Demo(arguments) => demo::task(arguments),
             Self::Test(arguments) => test::task(arguments),
             Self::Check => check::task(),
+            Self::Sanitize => sanitize::task(),
             Self::Bench(arguments) => bench::task(arguments),
             Self::Broker(arguments) => broker::task(*arguments),
             Self::Readme(arguments) => readme::task(arguments),

@@ -19,8 +19,8 @@ pub struct Arguments {
 
 /// How many tests there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count {
-    passed: u64,
+pub(crate) struct Count {
+    pub(crate) passed: u64,
     failed: u64,
     ignored: u64,
 }
@@ -57,7 +57,7 @@ pub(crate) fn task(arguments: &Arguments) -> Result<()> {
 }
 
 /// Runs the tests, shows what they print, and counts them. Returns whether all succeeded as well.
-fn watch(mut command: Command) -> Result<(Count, bool)> {
+pub(crate) fn watch(mut command: Command) -> Result<(Count, bool)> {
     let text = announce(&command);
     let mut child = command
         .stdout(Stdio::piped())

@@ -1,5 +1,7 @@
 //! A descriptor with everything in it, to be changed by tests.
 
+#![allow(dead_code, reason = "not every test needs everything")]
+
 use std::ffi::c_void;
 use std::mem::size_of;
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::size_of;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +12,7 @@ use polywire_plugin_abi::read::{self, CallView, Descriptor};
 use polywire_plugin_abi::{CHANNELS, Code, EVENTS, SUBSCRIPTIONS, THREADS, raw};
 
 use super::call::Cancel;
+use super::contain::contain;
 use super::outbound::{self, Outbound};
 use super::presence::{Presence, Run};
 use super::services::{Event, Invocation, Level, Services};
@@ -141,18 +141,6 @@ impl Context {
 pub(super) unsafe fn context<'a>(ctx: *mut c_void) -> Option<&'a Context> {
     // SAFETY: as the caller promises.
     unsafe { ctx.cast::<Context>().as_ref() }
-}
-
-pub(super) fn contain<T>(otherwise: T, work: impl FnOnce() -> Option<T>) -> T {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Some(value)) => value,
-        Ok(None) => otherwise,
-        Err(payload) => {
-            // Dropping it may panic again.
-            std::mem::forget(payload);
-            otherwise
-        }
-    }
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, level: u32, message: raw::Slice) {

@@ -12,6 +12,7 @@
 #![allow(unsafe_code)]
 
 mod call;
+mod contain;
 mod context;
 mod ended;
 mod error;

@@ -1,9 +1,10 @@
 //! Where plugins write: memory of the host, up to a bound.
 
 use std::ffi::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use polywire_plugin_abi::{raw, read};
+
+use super::contain::contain;
 
 /// What a plugin wrote.
 #[derive(Debug)]
@@ -57,21 +58,19 @@ impl Output {
 }
 
 unsafe extern "C" fn write(ctx: *mut c_void, bytes: raw::Slice) -> i32 {
-    let taken = catch_unwind(AssertUnwindSafe(|| {
+    let taken = contain(false, || {
         // SAFETY: the context is the `Output` whose sink this is, which waits for the plugin to return.
-        let Some(output) = (unsafe { ctx.cast::<Output>().as_mut() }) else {
-            return false;
-        };
+        let output = unsafe { ctx.cast::<Output>().as_mut() }?;
         // SAFETY: the plugin lends the bytes until this returns.
         match unsafe { read::bytes("bytes", bytes) } {
-            Ok(bytes) => output.append(bytes),
+            Ok(bytes) => Some(output.append(bytes)),
             Err(_) => {
                 output.overflowed = true;
-                false
+                None
             }
         }
-    }));
-    i32::from(!taken.unwrap_or(false))
+    });
+    i32::from(!taken)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The threads on which generations end: closing a library may take long, and no caller waits for it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::contain::contain;
 use super::parts::Parts;
 
 /// Where generations go that nobody calls any more. As many may wait as are resident, which is bounded.
@@ -54,5 +54,8 @@ fn end(parts: &Mutex<Option<Parts>>, timeout: Duration) {
     let services = parts.context.services().clone();
     let ended = parts.end(timeout);
     // The application's own code may panic, and nothing is left to do.
-    let _ = catch_unwind(AssertUnwindSafe(|| services.ended(&ended)));
+    contain((), || {
+        services.ended(&ended);
+        Some(())
+    });
 }

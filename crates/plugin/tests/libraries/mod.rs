@@ -218,29 +218,41 @@ pub(crate) fn stripped(name: &str, folder: &Path) -> PathBuf {
     small
 }
 
+/// Set by `cargo xtask sanitize`: what everything is built with that this program loads.
+const SANITIZER: &str = "POLYWIRE_TEST_SANITIZER";
+
+/// Whether a sanitizer watches, which keeps memory that was freed.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os(SANITIZER).is_some()
+}
+
 /// Compiles the plugin in C; each of `defines` makes it wrong in one way.
 pub(crate) fn compiled(folder: &Path, name: &str, defines: &[&str]) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let library = folder.join(format!("{name}.so"));
-    let output = Command::new("cc")
-        .args([
-            "-std=gnu11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-shared",
-            "-fPIC",
-            "-pthread",
-        ])
+    let (object, library) = (
+        folder.join(format!("{name}.o")),
+        folder.join(format!("{name}.so")),
+    );
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fPIC", "-c"])
         .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-I")
         .arg(here.join("../../include"))
         .arg("-o")
-        .arg(&library)
-        .arg(here.join("tests/fixtures/plugin.c"))
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
+        .arg(&object)
+        .arg(here.join("tests/fixtures/plugin.c"));
+    if let Ok(sanitizer) = std::env::var(SANITIZER) {
+        compile.arg(format!("-fsanitize={sanitizer}"));
+    }
+    // Linked without it: the sanitizer's own functions are those of this program, as for the libraries in Rust.
+    let mut link = Command::new("cc");
+    link.args(["-shared", "-pthread", "-o"])
+        .args([&library, &object]);
+    for mut command in [compile, link] {
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+    }
     library
 }

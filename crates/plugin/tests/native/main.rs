@@ -5,6 +5,7 @@
 #[path = "../libraries/mod.rs"]
 mod libraries;
 
+mod before;
 mod c;
 mod linked;
 mod outbound;

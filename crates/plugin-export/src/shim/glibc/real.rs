@@ -1,4 +1,4 @@
-//! The functions of the C library behind the shim.
+//! The functions behind the shim: those that the rest of the program has, of the C library or of what stands before it.
 
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -22,8 +22,10 @@ impl Real {
         if !known.is_null() {
             return known;
         }
+        // Not the next one after this library: a program may have its own, such as a sanitizer's or a profiler's, which must
+        // learn of a thread that it is to join. The shim is hidden, and is not found.
         // SAFETY: the name ends with a zero; the answer is an address or null.
-        let found = unsafe { libc::dlsym(libc::RTLD_NEXT, self.0.as_ptr()) };
+        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, self.0.as_ptr()) };
         self.1.store(found, Ordering::Relaxed);
         found
     }

@@ -10,7 +10,8 @@ use polywire_plugin_abi::{Code, raw};
 use super::Outbound;
 use super::subscription::{Next, verdict};
 use super::table::{entered, write, write_stamp};
-use crate::native::context::{answer, contain, context, lost, malformed, size};
+use crate::native::contain::contain;
+use crate::native::context::{answer, context, lost, malformed, size};
 
 /// The functions, with the context that they are given.
 pub(in crate::native) fn subscriptions(ctx: *mut c_void) -> raw::Subscriptions {

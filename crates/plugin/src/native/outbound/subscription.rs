@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::request::{LONGEST, Request, request};
 use super::{Outbound, ending};
+use crate::native::contain::contain;
 
 /// How many subscriptions one library may have.
 const MOST: usize = 64;
@@ -230,11 +231,10 @@ impl Outbound {
     /// Drops what is a transport's, which may tell its far side by a task, and may fail at it.
     fn drop_outside<T>(&self, it: T) {
         let _inside = self.outside.runtime.enter();
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(it)));
-        if let Err(payload) = dropped {
-            // Dropping it may panic again.
-            std::mem::forget(payload);
-        }
+        contain((), || {
+            drop(it);
+            Some(())
+        });
     }
 
     fn joined(&self, subscription: u64) -> Option<Arc<Joined>> {

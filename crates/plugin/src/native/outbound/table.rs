@@ -8,7 +8,8 @@ use polywire_plugin_abi::read::{self, CallView};
 use polywire_plugin_abi::{Code, raw, write_header};
 
 use super::Outbound;
-use crate::native::context::{answer, contain, context, lost, malformed, size};
+use crate::native::contain::contain;
+use crate::native::context::{answer, context, lost, malformed, size};
 
 /// The functions, with the context that they are given.
 pub(in crate::native) fn table(ctx: *mut c_void) -> raw::Channels {

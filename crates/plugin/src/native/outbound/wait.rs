@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbound, ending};
+use crate::native::contain::discard;
 
 /// How much later than its deadline something may tell that it has passed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -44,8 +45,7 @@ impl Outbound {
                     Ok(Ok(result)) => Done::Result(result),
                     Ok(Err(_)) => Done::Late,
                     Err(payload) => {
-                        // Dropping it may panic again.
-                        std::mem::forget(payload);
+                        discard(payload);
                         Done::Panicked
                     }
                 },
