@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use polywire_plugin::format::{Index, Platform, PluginName, ReleaseId};
-use polywire_plugin::publish::{Deploy, Pack, Patience, Publisher, describe, pack};
+use polywire_plugin::format::{Ack, Index, Platform, PluginName, ReleaseId};
+use polywire_plugin::publish::{Deploy, Pack, Publisher, describe, pack};
 use polywire_plugin::trust::SigningKey;
-use polywire_plugin::window::SystemBootClock;
 
 use super::transport::Loading;
 use crate::Result;
@@ -30,6 +29,8 @@ pub(super) struct Release {
 const FIRST: u64 = 1;
 /// How long a consumer may take to follow.
 const SOON: Duration = Duration::from_secs(60);
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Repository {
     /// An empty one, in a folder of the reports.
@@ -95,21 +96,15 @@ impl Repository {
     /// Waits until a consumer says that it runs what an index names for the first major. Answers how long that took.
     pub(super) fn followed(&self, index: &Index) -> Result<Duration> {
         let begin = Instant::now();
-        let patience = Patience {
-            window: SOON,
-            grace: Duration::ZERO,
-            pause: Duration::from_millis(5),
-        };
-        let mut follows = false;
-        self.publisher
-            .wait(index, patience, &SystemBootClock, sleep, |_, acks| {
-                follows = acks
-                    .iter()
-                    .any(|ack| ack.running.get(&FIRST) == index.majors.get(&FIRST));
-                !follows
-            })?;
-        if follows {
-            return Ok(begin.elapsed());
+        let named = index.majors.get(&FIRST);
+        while begin.elapsed() < SOON {
+            let acks = self.publisher.acks(&index.plugin)?;
+            // One that has seen the index may not have loaded anything yet.
+            let follows = |ack: &Ack| ack.seq_seen >= index.seq && ack.running.get(&FIRST) == named;
+            if acks.iter().any(follows) {
+                return Ok(begin.elapsed());
+            }
+            sleep(PAUSE);
         }
         Err(format!("no consumer runs what was deployed within {SOON:?}").into())
     }
