@@ -1,6 +1,5 @@
 //! Admission: everything decided about a message before its handler runs, and the run itself.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use crate::options::after;
 use crate::provider::Answer;
 use crate::service::{Decision, Service};
 use crate::stamp::Stamp;
+use crate::thrown::Thrown;
 
 /// A message that may run: agreed on a version, authenticated, in time.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ impl Admission {
         let run = AssertUnwindSafe(decision.provider.handle(cx, body)).catch_unwind();
         let answer = match until(deadline, run).await {
             Some(Ok(answer)) => answer,
-            Some(Err(panic)) => Err(panicked(cx, panic.as_ref())),
+            Some(Err(panic)) => Err(panicked(cx, &Thrown::new(panic))),
             None => Err(Error::new(
                 ErrorKind::DeadlineExceeded,
                 format!(
@@ -221,18 +221,14 @@ pub fn too_large(found: usize, limit: usize) -> Error {
     )
 }
 
-fn panicked(cx: &Context, panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+fn panicked(cx: &Context, panic: &Thrown) -> Error {
     let Head {
         contract,
         interaction,
         id,
         ..
     } = cx.head();
-    tracing::error!(%contract, %interaction, %id, panic = text.unwrap_or("not a text"), "handler panicked");
+    tracing::error!(%contract, %interaction, %id, panic = panic.text(), "handler panicked");
     // The panic's text may hold anything, so it stays in the provider's log.
     Error::new(ErrorKind::Internal, format!("the handler of {contract}.{interaction} failed unexpectedly; see the provider's log for message {id}"))
         .dispatched_as(Dispatched::Yes)

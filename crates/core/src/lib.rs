@@ -40,6 +40,7 @@ mod service;
 mod session;
 mod stamp;
 mod subscriber;
+mod thrown;
 mod trace;
 mod versions;
 
@@ -68,5 +69,6 @@ pub use service::{Limits, Service};
 pub use session::{Policy, Session};
 pub use stamp::Stamp;
 pub use subscriber::{Group, Subscriber, TypedDelivery};
+pub use thrown::Thrown;
 pub use trace::{MAX_TRACESTATE, TraceContext, TraceError};
 pub use versions::{Deprecation, EventType, Versions};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use polywire_core::Capability;
+use polywire_core::{Capability, Thrown};
 use tokio::time::timeout;
 
 use crate::factory::{Facilities, Factory, WorldOptions};
@@ -199,7 +199,7 @@ impl Case {
             Ok(Ok(played)) => played,
             Ok(Err(panic)) => Err(Failure::new(format!(
                 "the case panicked: {}",
-                text(&*panic)
+                Thrown::new(panic).text()
             ))),
             Err(_) => Err(Failure::new(format!("the case took longer than {limit:?}"))),
         };
@@ -222,13 +222,6 @@ impl Report {
             capability: None,
         }
     }
-}
-
-fn text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
-        .to_owned()
 }
 
 /// The list of a topic's cases: `name needs [Claim, ...]`, with `in Facility` and `with options` where it differs.

@@ -1,13 +1,12 @@
 //! What arrives, and how it becomes a message again.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use polywire_core::contract::{Name, Version};
-use polywire_core::{Caller, Error, ErrorKind, Head, MessageId, Result};
+use polywire_core::{Caller, Error, ErrorKind, Head, MessageId, Result, Thrown};
 use serde_json::Value;
 
 use super::Queue;
@@ -103,7 +102,7 @@ impl Arrived {
 pub(super) fn read(reader: &dyn Reader, delivery: &mut Delivery) -> Result<Message> {
     let caller = caller(delivery)?;
     let read = catch_unwind(AssertUnwindSafe(|| reader.read(delivery)));
-    let (head, body) = read.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))?;
+    let (head, body) = read.unwrap_or_else(|panic| Err(panicked(&Thrown::new(panic))))?;
     Ok(Message { head, body, caller })
 }
 
@@ -125,15 +124,8 @@ fn caller(delivery: &mut Delivery) -> Result<Option<Caller>> {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(
-        panic = text.unwrap_or("not a text"),
-        "the reader of an inbox panicked"
-    );
+fn panicked(panic: &Thrown) -> Error {
+    tracing::error!(panic = panic.text(), "the reader of an inbox panicked");
     Error::new(
         ErrorKind::Internal,
         "its reader failed unexpectedly; see the log",

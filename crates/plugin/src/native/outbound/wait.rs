@@ -5,12 +5,11 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use polywire_core::{Dispatched, Error, ErrorKind, Result};
+use polywire_core::{Dispatched, Error, ErrorKind, Result, Thrown};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbound, ending};
-use crate::native::contain::discard;
 
 /// How much later than its deadline something may tell that it has passed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -45,7 +44,7 @@ impl Outbound {
                     Ok(Ok(result)) => Done::Result(result),
                     Ok(Err(_)) => Done::Late,
                     Err(payload) => {
-                        discard(payload);
+                        drop(Thrown::new(payload));
                         Done::Panicked
                     }
                 },
