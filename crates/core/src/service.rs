@@ -292,13 +292,13 @@ impl Service {
                     self.limits.max_in_flight
                 ),
             ),
-            TryAcquireError::Closed => self.refuse_drain(),
+            TryAcquireError::Closed => self.drain_refusal(),
         })
     }
 
     /// A place among those that may run at once, waiting for one: for queued work, which may still finish while draining.
     pub(crate) async fn wait_to_enter(&self) -> Result<SemaphorePermit<'_>> {
-        self.gate.acquire().await.map_err(|_| self.refuse_drain())
+        self.gate.acquire().await.map_err(|_| self.drain_refusal())
     }
 
     /// Refuses once new work is refused.
@@ -307,13 +307,15 @@ impl Service {
     /// `Unavailable`, for the caller to try another replica.
     pub fn refuse_while_draining(&self) -> Result<()> {
         if self.is_draining() {
-            Err(self.refuse_drain())
+            Err(self.drain_refusal())
         } else {
             Ok(())
         }
     }
 
-    fn refuse_drain(&self) -> Error {
+    /// What new work is refused with while draining: `Unavailable`, for the caller to try another replica.
+    #[must_use]
+    pub fn drain_refusal(&self) -> Error {
         Error::new(
             ErrorKind::Unavailable,
             format!(

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use polywire_core::{
-    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, too_large,
+    Admission, Dispatched, Error, ErrorKind, Head, Kind, Message, Result, Service, too_large,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -133,7 +133,10 @@ impl Server {
         let admission = self.admit(route, parts)?;
         let body = self.read(&admission, body).await?;
         let service = &route.served.service;
-        let taking = self.exchange.take_one(service.name()).map_err(elsewhere)?;
+        let taking = self
+            .exchange
+            .take_one(service.name())
+            .map_err(|error| elsewhere(service, error))?;
         // It may have begun to drain while the payload arrived.
         service.refuse_while_draining()?;
         let (head, caller, stamp) = admission.into_accepted();
@@ -319,14 +322,10 @@ fn wrong_method(route: &Route, parts: &Parts) -> Response<ReplyBody> {
 }
 
 /// An exchange that takes nothing new: `Closed` on its own side, for the caller a replica that goes away.
-fn elsewhere(error: Error) -> Error {
-    if error.kind() != ErrorKind::Closed {
-        return error;
+fn elsewhere(service: &Service, error: Error) -> Error {
+    if error.kind() == ErrorKind::Closed {
+        service.drain_refusal()
+    } else {
+        error
     }
-    Error::new(
-        ErrorKind::Unavailable,
-        "the provider is draining here: retry at another replica",
-    )
-    .retry_as(polywire_core::contract::Retry::OtherReplica)
-    .dispatched_as(Dispatched::No)
 }
