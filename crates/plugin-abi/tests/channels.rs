@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, unsafe_code)]
 
+mod support;
+
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::ptr::null_mut;
 
 use polywire_plugin_abi::read::{HostTable, Settlement};
 use polywire_plugin_abi::{CHANNELS, SUBSCRIPTIONS, raw};
+use support::{cancelled, invoke, log};
 
 fn size<T>() -> u32 {
     u32::try_from(size_of::<T>()).unwrap()
@@ -108,21 +111,6 @@ extern "C" fn extension(ctx: *mut c_void, id: raw::Slice) -> *const c_void {
         SUBSCRIPTIONS => (&raw const tables.subscriptions).cast(),
         _ => std::ptr::null(),
     }
-}
-
-extern "C" fn log(_: *mut c_void, _: u32, _: raw::Slice) {}
-
-extern "C" fn cancelled(_: *mut c_void, _: u64) -> i32 {
-    0
-}
-
-extern "C" fn invoke(
-    _: *mut c_void,
-    _: raw::Slice,
-    _: *const raw::Call,
-    _: *const raw::Sink,
-) -> i32 {
-    raw::OK
 }
 
 fn tables() -> Box<Tables> {

@@ -7,6 +7,7 @@ use polywire_plugin_abi::{CHANNELS, EVENTS, SUBSCRIPTIONS, THREADS, raw};
 use proptest::prelude::*;
 
 use crate::exact::{At, Exact};
+use crate::support::{cancelled, invoke, log};
 
 /// The extensions, and how many functions each has.
 const EXTENSIONS: [(&str, usize); 4] =
@@ -43,21 +44,6 @@ fn is_valid((size, missing, at): Said, functions: usize) -> bool {
 
 /// Stands for every function of an extension; none is called.
 extern "C" fn nothing() {}
-
-extern "C" fn log(_: *mut c_void, _: u32, _: raw::Slice) {}
-
-extern "C" fn cancelled(_: *mut c_void, _: u64) -> i32 {
-    0
-}
-
-extern "C" fn invoke(
-    _: *mut c_void,
-    _: raw::Slice,
-    _: *const raw::Call,
-    _: *const raw::Sink,
-) -> i32 {
-    raw::OK
-}
 
 extern "C" fn extension(ctx: *mut c_void, id: raw::Slice) -> *const c_void {
     // SAFETY: the test gives its tables as context; what the reader lends is there until this returns.

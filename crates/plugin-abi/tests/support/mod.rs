@@ -1,4 +1,4 @@
-//! A descriptor with everything in it, to be changed by tests.
+//! A descriptor with everything in it, to be changed by tests, and a host that does nothing.
 
 #![allow(dead_code, reason = "not every test needs everything")]
 
@@ -83,4 +83,21 @@ extern "C" fn destroy(_: *mut c_void) {}
 
 extern "C" fn fini() -> i32 {
     0
+}
+
+// What every host has.
+
+pub(crate) extern "C" fn log(_: *mut c_void, _: u32, _: raw::Slice) {}
+
+pub(crate) extern "C" fn cancelled(_: *mut c_void, _: u64) -> i32 {
+    0
+}
+
+pub(crate) extern "C" fn invoke(
+    _: *mut c_void,
+    _: raw::Slice,
+    _: *const raw::Call,
+    _: *const raw::Sink,
+) -> i32 {
+    raw::OK
 }

@@ -71,11 +71,7 @@ async fn a_call_ends_at_its_deadline_and_the_plugin_hears_of_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_dropped_is_given_up() {
     let (world, consumer) = started(&build(), 256).await;
-    let channel = consumer.channel.clone();
-    let caller =
-        tokio::spawn(async move { crate::consumer::call(&channel, waits(PATIENCE)).await });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let caller = consumer.under_way(&world, waits(PATIENCE)).await;
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     let given_up = || (world.lines("seen") == ["given up"]).then_some(());
@@ -90,13 +86,9 @@ async fn too_many_calls_that_do_not_end_are_bad_health_until_they_do() {
     /// As many as a host bears.
     const STUCK: usize = 8;
     let (world, consumer) = started(&build().with("DEAF"), 256).await;
-    for stuck in 1..=STUCK {
+    for _ in 0..STUCK {
         assert_eq!(consumer.channel.health(), Health::Ready);
-        let channel = consumer.channel.clone();
-        let caller =
-            tokio::spawn(async move { crate::consumer::call(&channel, waits(PATIENCE)).await });
-        let under_way = || (world.lines("marks").len() == stuck).then_some(());
-        until("a call under way", under_way).await;
+        let caller = consumer.under_way(&world, waits(PATIENCE)).await;
         caller.abort();
         assert!(caller.await.unwrap_err().is_cancelled());
     }
@@ -115,10 +107,7 @@ async fn too_many_calls_that_do_not_end_are_bad_health_until_they_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_finds_no_worker_waits_until_its_deadline() {
     let (world, consumer) = started(&build(), 1).await;
-    let channel = consumer.channel.clone();
-    let first = tokio::spawn(async move { crate::consumer::call(&channel, waits(PATIENCE)).await });
-    let under_way = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", under_way).await;
+    let first = consumer.under_way(&world, waits(PATIENCE)).await;
     let mut second = message(Kind::Operation, "^1", "greet", b"");
     second.head.deadline = Some(Instant::now() + Duration::from_millis(200));
     let error = fails(&consumer, second).await;

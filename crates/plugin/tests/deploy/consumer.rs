@@ -13,12 +13,16 @@ use polywire_plugin::host::{Deployment, HostConfig, Keeper, PluginHost};
 use polywire_plugin::watch::Watch;
 use polywire_plugin::window::{BootTime, ManualBootClock, Proof};
 use polywire_plugin::{Hosts, PluginChannel, PluginConfig, PluginTransport};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::World;
 
 /// How long a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The version that was spoken, and the body.
+pub(crate) type Answer = Result<(String, String)>;
 
 pub(crate) struct Consumer {
     /// What keeps its plugin current.
@@ -186,6 +190,16 @@ impl Consumer {
         }
     }
 
+    /// Makes a call of what waits until it is let go, or its caller goes. Answers when it is in the plugin.
+    pub(crate) async fn under_way(&self, world: &World, waits: Message) -> JoinHandle<Answer> {
+        let before = world.lines("marks").len();
+        let channel = self.channel.clone();
+        let under_way = tokio::spawn(async move { call(&channel, waits).await });
+        let entered = || (world.lines("marks").len() > before).then_some(());
+        until("a call under way", entered).await;
+        under_way
+    }
+
     /// Waits until calls are refused. Answers the error of the first.
     pub(crate) async fn until_refused(&self, require: &str) -> Error {
         let end = Instant::now() + PATIENCE;
@@ -273,8 +287,8 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// The answer of a call: the version that was spoken, and the body. A call without a deadline is given up in the end.
-pub(crate) async fn call(channel: &PluginChannel, message: Message) -> Result<(String, String)> {
+/// A call without a deadline is given up in the end.
+pub(crate) async fn call(channel: &PluginChannel, message: Message) -> Answer {
     let reply = timeout(PATIENCE, channel.call(message)).await.unwrap()?;
     let body = String::from_utf8(reply.body.to_vec()).unwrap();
     Ok((reply.stamp.version.to_string(), body))

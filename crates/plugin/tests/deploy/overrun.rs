@@ -8,7 +8,7 @@ use polywire_core::{ErrorKind, Kind};
 use polywire_plugin::PluginConfig;
 use polywire_plugin::host::Overrun;
 
-use crate::consumer::{Consumer, call, config, message, until};
+use crate::consumer::{Consumer, config, message};
 use crate::world::{Build, World};
 
 /// Set in the process that is to abort.
@@ -62,11 +62,8 @@ async fn overrun() {
     world.rename("away", "repository");
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
     std::fs::write(std::env::temp_dir().join("lived"), "").unwrap();
-    let channel = consumer.channel.clone();
     let waits = message(Kind::Operation, "^1", "wait", b"");
-    let _under_way = tokio::spawn(async move { call(&channel, waits).await });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let _under_way = consumer.under_way(&world, waits).await;
     world.rename("repository", "away");
     // Nobody waits longer than this test does for anything.
     tokio::time::sleep(crate::consumer::PATIENCE).await;

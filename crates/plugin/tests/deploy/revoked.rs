@@ -4,7 +4,7 @@ use std::fs;
 
 use polywire_core::{Dispatched, ErrorKind, Health, Kind};
 
-use crate::consumer::{Consumer, message, until};
+use crate::consumer::{Consumer, message};
 use crate::world::{Build, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -14,13 +14,8 @@ async fn calls_of_a_revoked_release_are_refused_and_the_answer_of_one_under_way_
     world.deploy(&release);
     let consumer = Consumer::new(&world);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
-    let channel = consumer.channel.clone();
-    let under_way = tokio::spawn(async move {
-        let waits = message(Kind::Operation, "^1", "wait", b"");
-        crate::consumer::call(&channel, waits).await
-    });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let waits = message(Kind::Operation, "^1", "wait", b"");
+    let under_way = consumer.under_way(&world, waits).await;
     let plugin = &world.repository().plugin;
     world.publisher().revoke(plugin, &release).unwrap();
     let why = "release 1.2.0 was revoked, and no release of plugin greeter is deployed for major 1";

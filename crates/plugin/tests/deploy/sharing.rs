@@ -84,19 +84,13 @@ async fn contracts_of_one_plugin_are_kept_and_acknowledged_each_on_its_own() {
 async fn a_transport_that_is_closed_takes_its_acknowledgement_back_and_ends_calls() {
     let world = World::new();
     world.release("1.2.0", "1.2.0");
-    let consumer = Arc::new(Consumer::new(&world));
+    let consumer = Consumer::new(&world);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
     consumer
         .acknowledged(&world, "a release", |ack| !ack.running.is_empty())
         .await;
-    let caller = consumer.clone();
-    let under_way = tokio::spawn(async move {
-        caller
-            .call(message(Kind::Operation, "^1", "wait", b""))
-            .await
-    });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let waits = message(Kind::Operation, "^1", "wait", b"");
+    let under_way = consumer.under_way(&world, waits).await;
     consumer.close().await;
     assert_eq!(world.ack("host"), None);
     let error = under_way.await.unwrap().unwrap_err();

@@ -17,13 +17,8 @@ async fn calls_end_with_the_window_and_are_let_in_again_after_a_contact() {
     world.deploy(&release);
     let (consumer, clock) = Consumer::clocked(&world);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
-    let channel = consumer.channel.clone();
-    let under_way = tokio::spawn(async move {
-        let waits = message(Kind::Operation, "^1", "wait", b"");
-        crate::consumer::call(&channel, waits).await
-    });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let waits = message(Kind::Operation, "^1", "wait", b"");
+    let under_way = consumer.under_way(&world, waits).await;
     world.rename("repository", "away");
     let gone = |health: &Health| matches!(health, Health::Degraded(text) if text.contains(" cannot be reached: "));
     consumer.until_health(gone).await;
@@ -67,13 +62,8 @@ async fn a_call_that_waited_for_its_thread_past_the_window_enters_nothing() {
     world.deploy(&release);
     let (consumer, clock) = Consumer::clocked_with(&world, 1);
     consumer.until_greeted("^1", "1.2.0", "1.2.0").await;
-    let channel = consumer.channel.clone();
-    let under_way = tokio::spawn(async move {
-        let waits = message(Kind::Operation, "^1", "wait", b"");
-        crate::consumer::call(&channel, waits).await
-    });
-    let waits = || (world.lines("marks") == ["waiting"]).then_some(());
-    until("a call under way", waits).await;
+    let waits = message(Kind::Operation, "^1", "wait", b"");
+    let under_way = consumer.under_way(&world, waits).await;
     let mut queued = std::pin::pin!(consumer.greet("^1"));
     assert!(futures_util::poll!(queued.as_mut()).is_pending());
     world.rename("repository", "away");

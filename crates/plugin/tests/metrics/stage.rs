@@ -12,12 +12,10 @@ use polywire_plugin::window::ManualBootClock;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::consumer::{Consumer, PATIENCE, call, message, until};
+use crate::consumer::{Answer, Consumer, PATIENCE, message};
 use crate::gate::Gate;
 use crate::scrape::Scrape;
 use crate::world::{Build, World};
-
-type Answer = Result<(String, String)>;
 
 /// How often calls ended how, by release.
 pub(crate) type Ended = BTreeMap<(String, String), u64>;
@@ -126,13 +124,8 @@ impl Stage {
 
     /// A call that is in the plugin until it is let go.
     pub(crate) async fn under_way(&self) -> JoinHandle<Answer> {
-        let before = self.world.lines("marks").len();
-        let channel = self.consumer.channel.clone();
         let waits = message(Kind::Operation, "^1.2", "wait", b"");
-        let under_way = tokio::spawn(async move { call(&channel, waits).await });
-        let waits = || (self.world.lines("marks").len() > before).then_some(());
-        until("a call under way", waits).await;
-        under_way
+        self.consumer.under_way(&self.world, waits).await
     }
 
     /// Lets a call go that is in this release. Answers what its caller gets.
