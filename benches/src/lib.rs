@@ -11,6 +11,22 @@ pub mod machine;
 pub mod memory;
 pub mod payload;
 pub mod plugin;
+pub mod processor;
 pub mod report;
 pub mod stats;
 pub mod webhook;
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+
+/// What every contender runs on, at both ends: one worker thread.
+///
+/// # Errors
+/// When its thread cannot be started.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}

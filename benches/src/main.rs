@@ -12,7 +12,8 @@ use polywire_test_broker::{Broker, Options};
 use polywire_test_postgres::Server;
 
 use polywire_benches::http::{Contender, Plan, compare, serve};
-use polywire_benches::{amqp, machine, memory, plugin, report, webhook};
+use polywire_benches::processor;
+use polywire_benches::{amqp, machine, memory, plugin, report, runtime, webhook};
 
 /// What Polywire costs beside what it replaces.
 #[derive(Debug, Parser)]
@@ -44,6 +45,9 @@ enum Hidden {
     Serve {
         #[arg(value_enum)]
         contender: Contender,
+        /// The only one that it uses.
+        #[arg(long)]
+        processor: Option<usize>,
     },
     /// What webhooks are posted to, started by the measuring process.
     #[command(hide = true)]
@@ -69,14 +73,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// One worker for every contender and on both ends, so that each end has one processor of two.
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    if let Some(Hidden::Serve {
+        processor: Some(processor),
+        ..
+    }) = arguments.command
+    {
+        processor::keep_to(processor)?;
+    }
+    let runtime = runtime()?;
     match arguments.command {
-        Some(Hidden::Serve { contender }) => runtime.block_on(async {
+        Some(Hidden::Serve { contender, .. }) => runtime.block_on(async {
             tokio::spawn(async move { serve(contender).await.map_err(|error| error.to_string()) })
                 .await?
                 .map_err(Into::into)
@@ -108,7 +115,7 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let progress = |bytes, concurrency| {
             let _ = writeln!(stderr(), "{bytes} B, {concurrency} callers ...");
         };
-        let cases = compare(&plan, progress).await?;
+        let cases = compare(&plan, progress)?;
         let section = format!(
             "## HTTP\n\n{}\n\n{}",
             report::http_table(&cases),

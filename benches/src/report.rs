@@ -121,7 +121,7 @@ pub fn http_notes(plan: &Plan, cases: &[Case]) -> String {
         .collect();
     format!(
         "{} rounds of {:.1} s per contender, in turn. Each server is a process of its own; every client and every server runs on a tokio \
-         runtime with one worker thread; loopback, keep-alive, no delay on both ends. Ratios are to {} and paired within a round: above 1 \
+         runtime with one worker thread and keeps to a processor, the clients to one and the servers to another; loopback, keep-alive, no delay on both ends. Ratios are to {} and paired within a round: above 1 \
          is better for calls/s, below 1 for CPU. Other processes used {:.0} % of the machine (median of the rounds).",
         plan.rounds,
         plan.turn.as_secs_f64(),

@@ -1,6 +1,7 @@
 //! Alternating rounds of all contenders over every payload size and concurrency.
 
 use std::error::Error;
+use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -9,6 +10,8 @@ use polywire_http::Protocol;
 use super::child::Server;
 use super::load::{Load, Sample, load};
 use super::{axum_reqwest, polywire, tonic};
+use crate::processor;
+use crate::runtime;
 
 /// Who is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,13 +77,14 @@ struct Clients {
 }
 
 impl Clients {
-    async fn start() -> Result<Self, Box<dyn Error>> {
+    /// Starts the servers, which use this processor.
+    async fn start(processor: Option<usize>) -> Result<Self, Box<dyn Error>> {
+        let processor = processor.map(|processor| format!("--processor={processor}"));
         let mut servers = Vec::new();
         for contender in Contender::ALL {
-            servers.push((
-                contender,
-                Server::start(&["serve", contender.name()]).await?,
-            ));
+            let mut arguments = vec!["serve", contender.name()];
+            arguments.extend(processor.as_deref());
+            servers.push((contender, Server::start(&arguments).await?));
         }
         let at = |wanted| {
             servers
@@ -111,15 +115,36 @@ impl Clients {
     }
 }
 
-/// Runs the plan; `progress` is told each case before it begins.
+/// Runs the plan on a thread and a runtime of its own, as its processor is; `progress` is told each case before it begins.
 ///
 /// # Errors
 /// When a server does not start or a call fails.
-pub async fn compare(
+pub fn compare(
     plan: &Plan,
+    progress: impl FnMut(usize, usize) + Send,
+) -> Result<Vec<Case>, Box<dyn Error>> {
+    let run = || -> Result<_, Box<dyn Error>> {
+        let ends = processor::ends()?;
+        if let Some((client, _)) = ends {
+            processor::keep_to(client)?;
+        }
+        let server = ends.map(|(_, server)| server);
+        runtime()?.block_on(rounds(plan, server, progress))
+    };
+    let ran = thread::scope(|scope| {
+        scope
+            .spawn(|| run().map_err(|error| error.to_string()))
+            .join()
+    });
+    Ok(ran.map_err(|_| "the client panicked")??)
+}
+
+async fn rounds(
+    plan: &Plan,
+    processor: Option<usize>,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Vec<Case>, Box<dyn Error>> {
-    let clients = Clients::start().await?;
+    let clients = Clients::start(processor).await?;
     let mut cases = Vec::new();
     for &bytes in &plan.sizes {
         for &concurrency in &plan.concurrency {
