@@ -12,7 +12,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 pub fn ends() -> io::Result<Option<(usize, usize)>> {
     let allowed = sched_getaffinity(None)?;
     let mut processors = (0..CpuSet::MAX_CPU).filter(|one| allowed.is_set(*one));
-    Ok(processors.next().zip(processors.last()))
+    Ok(processors.next().zip(processors.next_back()))
 }
 
 /// Keeps the calling thread, and those and the processes that it starts later, on one processor.

@@ -1,8 +1,10 @@
 //! Open, draining, closed; and how many are still inside: the life of one end, the same for every transport.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::channel::Health;
+use crate::deadline::unless;
 use crate::error::{Dispatched, Error, ErrorKind, Result};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -52,16 +54,17 @@ impl Lifecycle {
         self.open().map(|()| inside)
     }
 
-    /// Runs something until the end is closed.
+    /// Runs something until the end is closed. It is pinned by its owner, as an `async fn` holds what it is given twice.
     ///
     /// # Errors
     /// Those of the work, and `Closed`, which may have been dispatched, when it was cut short.
-    pub async fn until_closed<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
-            biased;
-            done = work => done,
-            () = self.closing.cancelled() => Err(closed().dispatched_as(Dispatched::Maybe)),
-        }
+    pub async fn until_closed<T, W>(&self, work: Pin<&mut W>) -> Result<T>
+    where
+        W: Future<Output = Result<T>>,
+    {
+        unless(work, || Box::pin(self.closing.cancelled()))
+            .await
+            .unwrap_or_else(|| Err(closed().dispatched_as(Dispatched::Maybe)))
     }
 
     /// Refuses newcomers.

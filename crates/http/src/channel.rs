@@ -1,5 +1,6 @@
 //! Both ends of an HTTP channel.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -62,24 +63,28 @@ impl Channel for HttpChannel {
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         let _inside = self.life.enter()?;
         self.life
-            .until_closed(self.client()?.discover(contract))
+            .until_closed(pin!(self.client()?.discover(contract)))
             .await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         let _inside = self.life.enter()?;
-        self.life.until_closed(self.client()?.call(message)).await
+        self.life
+            .until_closed(pin!(self.client()?.call(message)))
+            .await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
-        self.life.until_closed(self.client()?.send(message)).await
+        self.life
+            .until_closed(pin!(self.client()?.send(message)))
+            .await
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
         self.life
-            .until_closed(self.provider.exchange().publish(message))
+            .until_closed(pin!(self.provider.exchange().publish(message)))
             .await
     }
 
@@ -91,7 +96,7 @@ impl Channel for HttpChannel {
             closing: self.life.closing().clone(),
         };
         self.life
-            .until_closed(client.subscribe(subscription, ends))
+            .until_closed(pin!(client.subscribe(subscription, ends)))
             .await
     }
 

@@ -1,5 +1,6 @@
 //! The consumer's end: a channel to the plugins of this process.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
@@ -96,13 +97,13 @@ impl Channel for PluginChannel {
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         self.life.open()?;
         let host = self.host(contract)?;
-        self.life.until_closed(host.discover()).await
+        self.life.until_closed(pin!(host.discover())).await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         let _inside = self.life.enter()?;
         let host = self.host(&message.head.contract)?;
-        let answered = self.life.until_closed(host.call(message)).await;
+        let answered = self.life.until_closed(pin!(host.call(message))).await;
         match answered {
             // This end was closed, and its transport gave the call up before its caller saw that.
             Err(error)
@@ -117,7 +118,7 @@ impl Channel for PluginChannel {
     async fn send(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
         let host = self.host(&message.head.contract)?;
-        self.life.until_closed(host.send(message)).await
+        self.life.until_closed(pin!(host.send(message))).await
     }
 
     async fn publish(&self, _: Message) -> Result<Receipt> {
@@ -134,7 +135,7 @@ impl Channel for PluginChannel {
         let host = self.host(&subscription.contract)?;
         let ending = self.life.draining().clone();
         let work = host.subscribe(&subscription, ending);
-        self.life.until_closed(work).await
+        self.life.until_closed(pin!(work)).await
     }
 
     async fn serve(&self, service: Arc<Service>) -> Result<()> {

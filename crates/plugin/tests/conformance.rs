@@ -3,6 +3,7 @@
 #![allow(unsafe_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -163,7 +164,10 @@ impl Channel for ProvidersEnd {
             }
             Ok(())
         };
-        self.life.until_closed(work).await.map_err(|_| closed())
+        self.life
+            .until_closed(pin!(work))
+            .await
+            .map_err(|_| closed())
     }
 
     async fn close(&self) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Both ends of a webhook channel.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -49,25 +50,29 @@ impl Channel for WebhookChannel {
 
     async fn discover(&self, contract: &Name) -> Result<Offer> {
         let _inside = self.life.enter()?;
-        self.life.until_closed(self.http.discover(contract)).await
+        self.life
+            .until_closed(pin!(self.http.discover(contract)))
+            .await
     }
 
     async fn call(&self, message: Message) -> Result<Reply> {
         let _inside = self.life.enter()?;
         let calls = self.node.calls().await?;
-        self.life.until_closed(calls.call(message)).await
+        self.life.until_closed(pin!(calls.call(message))).await
     }
 
     async fn send(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
         let calls = self.node.calls().await?;
-        self.life.until_closed(calls.send(message)).await
+        self.life.until_closed(pin!(calls.send(message))).await
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         let _inside = self.life.enter()?;
         let provider = self.node.provider().await?;
-        self.life.until_closed(provider.publish(message)).await
+        self.life
+            .until_closed(pin!(provider.publish(message)))
+            .await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
@@ -75,7 +80,7 @@ impl Channel for WebhookChannel {
         let groups = self.node.groups().await?;
         let deliveries = self
             .life
-            .until_closed(groups.subscribe(subscription))
+            .until_closed(pin!(groups.subscribe(subscription)))
             .await?;
         let (draining, closing) = (self.life.draining().clone(), self.life.closing().clone());
         // With the end of the stream its member leaves, whoever still holds the stream.

@@ -1,7 +1,7 @@
 //! Both ends of a memory channel.
 
 use std::collections::HashMap;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -75,16 +75,6 @@ impl MemoryChannel {
             .dispatched_as(Dispatched::No)
         })
     }
-
-    /// Borrows the work, so that the futures of calls hold it once.
-    async fn until_closed<T, W>(&self, work: Pin<&mut W>) -> Result<T>
-    where
-        W: Future<Output = Result<T>> + Send,
-    {
-        unless(work, || Box::pin(self.life.closing().cancelled()))
-            .await
-            .unwrap_or_else(|| Err(closed().dispatched_as(Dispatched::Maybe)))
-    }
 }
 
 #[async_trait]
@@ -136,14 +126,14 @@ impl Channel for MemoryChannel {
             None => (None, None),
         };
         let work = pin!(self.hub.exchange.send(message, caller));
-        let receipt = self.until_closed(work).await?;
+        let receipt = self.life.until_closed(work).await?;
         Ok(Receipt::new(receipt.id, stamp))
     }
 
     async fn publish(&self, message: Message) -> Result<Receipt> {
         self.life.open()?;
         let work = pin!(self.hub.exchange.publish(message));
-        self.until_closed(work).await
+        self.life.until_closed(work).await
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Deliveries> {
@@ -207,7 +197,7 @@ impl Channel for MemoryChannel {
             }
             Ok(())
         });
-        self.until_closed(work).await
+        self.life.until_closed(work).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -34,6 +34,16 @@ impl PluginHost {
             self.want(route, requirement, interaction);
             return Ok(route.clone());
         }
+        // Boxed, as calls that find their release loaded would carry it along.
+        Box::pin(self.once_loaded(requirement, interaction, deadline)).await
+    }
+
+    async fn once_loaded(
+        &self,
+        requirement: &Requirement,
+        interaction: &Name,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Route>> {
         let deadline = deadline.unwrap_or_else(|| Instant::now() + LOADING);
         let mut changed = self.switch.changed.subscribe();
         loop {

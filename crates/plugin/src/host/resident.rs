@@ -194,7 +194,8 @@ impl Place {
             let timeout = self.time_left(head)?;
             self.run(timeout, &headers, &body, None)
         } else {
-            self.hand_over(head, headers, body).await
+            // Boxed, as short calls would carry it along.
+            Box::pin(self.hand_over(head, headers, body)).await
         };
         let ran = |error: &Error| error.dispatched() != Dispatched::No;
         if answer.as_ref().err().is_none_or(ran) {

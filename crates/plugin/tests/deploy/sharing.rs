@@ -1,7 +1,6 @@
 //! Who shares what in one process, and what stays of it.
 
 use std::fs;
-use std::sync::Arc;
 
 use polywire_contract::{Name, Requirement};
 use polywire_core::{Channel, ErrorKind, Health, Kind, Transport};
