@@ -1,5 +1,6 @@
 //! What a session has seen its provider's replicas offer, and the changes worth telling.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,25 +106,16 @@ impl History {
 
     /// Notes what a reply was stamped with.
     pub(crate) fn note(&self, stamp: &Arc<Stamp>) {
+        // Replies that come at once are noted one after the other, so that their changes are told in that order.
+        let mut seen = self.seen.lock();
         let before = self.last.swap(Some(stamp.clone()));
-        self.remember(stamp.instance.clone(), stamp.offered.clone());
-        let Some(before) = before else {
-            if stamp.status == Status::Deprecated {
-                self.tell(deprecated(stamp));
-            }
-            return;
-        };
-        let (from, to) = (before.version.clone(), stamp.version.clone());
-        match from.cmp_precedence(&to) {
-            std::cmp::Ordering::Less => self.tell(Change::Upgraded { from, to }),
-            std::cmp::Ordering::Greater => self.tell(Change::Downgraded { from, to }),
-            std::cmp::Ordering::Equal => {}
+        remember(&mut seen, stamp.instance.clone(), stamp.offered.clone());
+        let changes = changes(before.as_deref(), stamp);
+        for change in changes.iter().flatten() {
+            self.tell(change);
         }
-        if stamp.status == Status::Deprecated
-            && (before.status != Status::Deprecated || before.version != stamp.version)
-        {
-            self.tell(deprecated(stamp));
-        }
+        drop(seen);
+        changes.iter().flatten().for_each(log);
     }
 
     /// Notes a refusal. Returns whether another instance offered something that fits lately.
@@ -134,66 +126,143 @@ impl History {
             .iter()
             .map(|offered| offered.version.clone())
             .collect();
-        let skew = {
-            let seen = self.seen.lock();
-            let fits = |seen: &Seen| {
-                seen.instance != instance
-                    && seen.at.elapsed() < FRESH
-                    && seen
-                        .offered
-                        .iter()
-                        .any(|version| requirement.accepts(version))
-            };
-            seen.iter().any(fits)
-                || self
-                    .last
-                    .load()
-                    .as_ref()
-                    .is_some_and(|last| last.instance != instance)
-        };
-        self.remember(instance, offered);
-        if skew {
-            self.tell(Change::Skew {
-                refused_by: no_match.instance.clone(),
-            });
-            return true;
-        }
-        if let Some(last) = self.last() {
-            let gone = !no_match.offered.iter().any(|offered| {
-                offered.version == last.version && offered.status != Status::Withdrawn
-            });
-            if gone && self.last.swap(None).is_some() {
-                self.tell(Change::Withdrawn {
-                    version: last.version.clone(),
-                });
-            }
-        }
-        false
-    }
-
-    fn remember(&self, instance: Option<Arc<str>>, offered: Arc<[Version]>) {
         let mut seen = self.seen.lock();
-        seen.retain(|seen| seen.instance != instance && seen.at.elapsed() < FRESH);
-        if seen.len() == INSTANCES {
-            seen.pop_front();
-        }
-        seen.push_back(Seen {
-            instance,
-            offered,
-            at: Instant::now(),
+        let fits = |seen: &Seen| {
+            seen.instance != instance
+                && seen.at.elapsed() < FRESH
+                && seen
+                    .offered
+                    .iter()
+                    .any(|version| requirement.accepts(version))
+        };
+        let last = self.last();
+        let skew =
+            seen.iter().any(fits) || last.as_ref().is_some_and(|last| last.instance != instance);
+        remember(&mut seen, instance, offered);
+        let withdrawn = last.filter(|last| {
+            !no_match.offered.iter().any(|offered| {
+                offered.version == last.version && offered.status != Status::Withdrawn
+            })
         });
+        let change = if skew {
+            Some(Change::Skew {
+                refused_by: no_match.instance.clone(),
+            })
+        } else {
+            withdrawn.map(|last| {
+                self.last.store(None);
+                Change::Withdrawn {
+                    version: last.version.clone(),
+                }
+            })
+        };
+        if let Some(change) = &change {
+            self.tell(change);
+        }
+        drop(seen);
+        change.iter().for_each(log);
+        skew
     }
 
-    fn tell(&self, change: Change) {
-        tracing::info!(?change, "agreement changed");
+    fn tell(&self, change: &Change) {
         // Nobody listening is fine.
-        let _ = self.changes.send(change);
+        let _ = self.changes.send(change.clone());
     }
+}
+
+fn log(change: &Change) {
+    tracing::info!(?change, "agreement changed");
+}
+
+fn remember(seen: &mut VecDeque<Seen>, instance: Option<Arc<str>>, offered: Arc<[Version]>) {
+    seen.retain(|seen| seen.instance != instance && seen.at.elapsed() < FRESH);
+    if seen.len() == INSTANCES {
+        seen.pop_front();
+    }
+    seen.push_back(Seen {
+        instance,
+        offered,
+        at: Instant::now(),
+    });
+}
+
+/// What a stamp changes, after the one before it: the version, and whether that is deprecated.
+fn changes(before: Option<&Stamp>, stamp: &Stamp) -> [Option<Change>; 2] {
+    let version = before.and_then(|before| {
+        let (from, to) = (before.version.clone(), stamp.version.clone());
+        match from.cmp_precedence(&to) {
+            Ordering::Less => Some(Change::Upgraded { from, to }),
+            Ordering::Greater => Some(Change::Downgraded { from, to }),
+            Ordering::Equal => None,
+        }
+    });
+    let known = before.is_some_and(|before| {
+        before.status == Status::Deprecated && before.version == stamp.version
+    });
+    let deprecated = stamp.status == Status::Deprecated && !known;
+    [version, deprecated.then(|| self::deprecated(stamp))]
 }
 
 fn deprecated(stamp: &Stamp) -> Change {
     Change::Deprecated {
         version: stamp.version.clone(),
         sunset: stamp.sunset.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use polywire_contract::Name;
+
+    use super::*;
+
+    fn stamp(version: Version) -> Arc<Stamp> {
+        Arc::new(Stamp {
+            contract: Name::from_static("orders"),
+            offered: vec![version.clone()].into(),
+            version,
+            digest: None,
+            status: Status::Current,
+            since: None,
+            sunset: None,
+            link: None,
+            instance: None,
+        })
+    }
+
+    #[test]
+    fn changes_of_replies_that_come_at_once_follow_each_other() {
+        const THREADS: usize = 4;
+        const NOTES: usize = CHANGES / THREADS;
+        let stamps = [4, 5].map(|minor| stamp(Version::new(1, minor, 0)));
+        for _ in 0..200 {
+            let history = History::new();
+            history.note(&stamps[0]);
+            let mut told = history.subscribe();
+            let together = Barrier::new(THREADS);
+            std::thread::scope(|scope| {
+                for thread in 0..THREADS {
+                    let (history, stamps, together) = (&history, &stamps, &together);
+                    scope.spawn(move || {
+                        together.wait();
+                        for turn in 0..NOTES {
+                            history.note(&stamps[(thread + turn) % 2]);
+                        }
+                    });
+                }
+            });
+            let mut spoken = stamps[0].version.clone();
+            while let Ok(change) = told.try_recv() {
+                let (Change::Upgraded { from, to } | Change::Downgraded { from, to }) = change
+                else {
+                    panic!("{change:?}");
+                };
+                assert_eq!(from, spoken);
+                spoken = to;
+            }
+            assert_eq!(history.last().unwrap().version, spoken);
+        }
     }
 }
