@@ -59,7 +59,8 @@ pub fn read<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>, head: &mut Hea
 /// # Errors
 /// The first of `field`.
 pub fn write(head: &Head, mut field: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
-    let mut text = String::new();
+    // Room for a trace, the longest that every message has.
+    let mut text = String::with_capacity(64);
     let mut put = |name: &str, value: &dyn std::fmt::Display| {
         text.clear();
         // Writing to a string does not fail.
@@ -100,7 +101,7 @@ pub fn write(head: &Head, mut field: impl FnMut(&str, &str) -> Result<()>) -> Re
 }
 
 fn kind(value: &str, head: &Head) -> Result<()> {
-    if value == head.kind.to_string() {
+    if value == head.kind.as_str() {
         return Ok(());
     }
     let found: String = value.chars().take(40).collect();

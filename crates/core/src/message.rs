@@ -65,13 +65,21 @@ pub enum Kind {
     Event,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Kind {
+    /// The text in headers: `operation`, `command` or `event`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Operation => "operation",
             Self::Command => "command",
             Self::Event => "event",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -159,12 +159,7 @@ fn refused(error: Error) -> Error {
 /// Writes what is specific to one message; what is the same for every message of a requirement comes with its lane.
 pub(crate) fn write_head(headers: &mut HeaderMap, head: &Head) -> Result<()> {
     headers.insert(CONTENT_TYPE, content_type(&head.content_type));
-    let kind = match head.kind {
-        Kind::Operation => "operation",
-        Kind::Command => "command",
-        Kind::Event => "event",
-    };
-    headers.insert(KIND, HeaderValue::from_static(kind));
+    headers.insert(KIND, HeaderValue::from_static(head.kind.as_str()));
     let mut id = [0; 32];
     headers.insert(MESSAGE_ID, passing(id_value(&head.id, &mut id)));
     if let Some(remaining) = head.remaining() {
