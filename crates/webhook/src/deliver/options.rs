@@ -27,7 +27,8 @@ pub struct DeliverOptions {
     pub lease: Duration,
     /// How many are leased at once, 1 to 1000, by default 256.
     pub batch: usize,
-    /// How many of one subscription are leased at once, ahead of their attempts: 1 to 1000, by default 32.
+    /// How many of one subscription are leased at once, ahead of their attempts: 1 to 1000, by default 32. Four times as many
+    /// while no more than half of `concurrency` is leased of all of them together.
     pub ahead: usize,
     /// How many bytes of bodies are leased ahead, 1 MiB or more, by default 64 MiB. It is exceeded by one batch, when bodies
     /// suddenly are larger than before.

@@ -11,6 +11,7 @@ use super::backoff::Backoff;
 use super::endpoints::Told;
 use super::{Phase, Worker};
 use crate::clock::later;
+use crate::deliver::DeliverOptions;
 use crate::record::{Leased, SubscriptionId};
 use crate::store::{LeaseAsk, LeasedBatch, Of};
 
@@ -32,6 +33,8 @@ pub(super) struct Leasing {
     dues: BTreeSet<i64>,
     /// About the largest body lately, in bytes.
     largest: usize,
+    /// How many of one subscription were asked for last.
+    share: usize,
 }
 
 impl Leasing {
@@ -43,6 +46,7 @@ impl Leasing {
             poll: Instant::now(),
             dues: BTreeSet::new(),
             largest: 256 * 1024,
+            share: 0,
         }
     }
 
@@ -92,7 +96,7 @@ impl Worker {
 
     /// Notes whether an endpoint has enough.
     pub(super) fn look(&mut self, id: &SubscriptionId) {
-        self.leasing.want |= self.places.look(id, self.options.ahead);
+        self.leasing.want |= self.places.look(id, self.ahead());
     }
 
     /// Asks for deliveries when there is room for them.
@@ -107,10 +111,11 @@ impl Worker {
         };
         self.leasing.busy = true;
         self.leasing.want = false;
+        self.leasing.share = self.ahead();
         self.leasing.poll = Instant::now() + self.options.poll;
         let ask = LeaseAsk {
             limit,
-            per_subscription: self.options.ahead,
+            per_subscription: self.leasing.share,
             lease: self.options.lease,
             of: Of::AllBut(self.places.shut()),
         };
@@ -119,11 +124,26 @@ impl Worker {
         self.asked.push(Box::pin(answer));
     }
 
+    /// The most that are in its hands: as many again wait as are under way.
+    fn most(&self) -> usize {
+        self.options.concurrency.saturating_mul(2)
+    }
+
+    /// How many of one subscription are leased ahead: more while few others need room, so that a fast endpoint does not wait
+    /// for the store.
+    fn ahead(&self) -> usize {
+        let DeliverOptions { ahead, batch, .. } = self.options;
+        if self.hands.len() <= self.most() / 4 {
+            ahead.saturating_mul(4).min(batch).max(ahead)
+        } else {
+            ahead
+        }
+    }
+
     /// How many to ask for, when it is worth asking.
     fn room(&self) -> Option<usize> {
         let options = &self.options;
-        // As many again wait as are under way.
-        let most = options.concurrency.saturating_mul(2);
+        let most = self.most();
         let room = most.saturating_sub(self.hands.len());
         if room < options.batch.min(most.div_ceil(4)) {
             return None;
@@ -163,7 +183,7 @@ impl Worker {
         for (id, given) in &given {
             self.open(id);
             if let Some(place) = self.places.get(id) {
-                place.backlog |= *given >= self.options.ahead;
+                place.backlog |= *given >= self.leasing.share;
             }
             if self.phase == Phase::Stopping {
                 self.release(id, Duration::ZERO);
